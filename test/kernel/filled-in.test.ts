@@ -5,14 +5,18 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync } from "node:fs";
 import { join as joinPath } from "node:path";
 import { createInterface } from "node:readline";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it, type TestContext } from "node:test";
 import { promisify } from "node:util";
 import { allRead } from "../../src/core/askers/knowledge.ts";
-import { withChecksums } from "../../src/edge/kernel/checksums.ts";
-import { withNamespace } from "../../src/edge/kernel/netns.ts";
-import { giveBackChecksums } from "../../src/edge/sandbox/ports/own-checksums.ts";
+import { checksumsTable } from "../../src/core/firewall/names.ts";
+import { NETLINK_NETFILTER, openNetlink } from "../../src/edge/kernel/netlink/socket.ts";
+import { openNamespace, withNamespace } from "../../src/edge/kernel/netns.ts";
+import { tableFlags, writeBatch, writeNewTable } from "../../src/edge/kernel/nftables/write.ts";
+import { type Offloads, withOffloads } from "../../src/edge/kernel/offloads.ts";
+import { giveBackChecksums, OwnChecksums } from "../../src/edge/sandbox/ports/own-checksums.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
 import {
@@ -160,17 +164,19 @@ for _ in range(5): s.sendto(b"${text}", ("${places[family].granted}", 9000)); ti
 
 const uplink = {
   "that is narrower": () => run("ip", "link", "set", "out0", "mtu", "1400"),
-  "without checksums": () => withChecksums((checksums) => checksums.offload("out0", false)),
+  "without checksums": () => withOffloads((offloads) => offloads.set("out0", "transmit-checksums", false)),
 } as const;
 const asItWas = (): void => {
   run("ip", "link", "set", "out0", "mtu", "1500");
-  withChecksums((checksums) => checksums.offload("out0", true));
+  withOffloads((offloads) => offloads.set("out0", "transmit-checksums", true));
 };
 
 const shapes = [
   [4, "fragments", undefined],
   [4, "large", "that is narrower"],
   [4, "segments", "that is narrower"],
+  [4, "stream", "that is narrower"],
+  [4, "xdp", "that is narrower"],
   [6, "fragments", undefined],
   [6, "small", "without checksums"],
   [6, "segments", "without checksums"],
@@ -189,31 +195,64 @@ for (const [family, shape, through] of shapes)
       else assert.ok(found.includes(places[family].denied));
     });
 
-    it("a guarded one does not", async () => {
+    it("a guarded one does not, whose port merges", async () => {
+      assert.equal(isMerging("guarded"), true);
       assert.ok(!(await destinations("guarded", family, shape)).includes(places[family].denied));
     });
   });
 
+const throughUplinks = [undefined, "that is narrower", "without checksums"] as const;
+
 for (const family of families)
-  it(`a guarded container's ordinary connections go on, IPv${family}`, async (t) => {
-    const { granted } = places[family];
-    const server = spawn("ip", ["netns", "exec", "far", "python3", "-c", takeOne, granted], {
-      stdio: ["ignore", "pipe", "inherit"],
+  for (const through of throughUplinks) {
+    const by = through === undefined ? "" : `, by an uplink ${through}`;
+    it(`a guarded container's ordinary connections go on, IPv${family}${by}`, async (t) => {
+      t.after(asItWas);
+      if (through !== undefined) uplink[through]();
+      await upload(t, "guarded", family);
+      await send("guarded", family);
     });
-    t.after(() => server.kill());
-    const lines = createInterface({ input: server.stdout });
-    await once(lines, "line");
-    const heard = once(lines, "line");
-    const client = `import hashlib, socket, random
-data = random.Random(7).randbytes(4 << 20)
+  }
+
+/** What a container sends by one connection arrives as it was sent. @returns bytes of each packet that it crossed the host in */
+async function upload(t: TestContext, who: Who, family: Family): Promise<number> {
+  const { granted } = places[family];
+  const bytes = 4 << 20;
+  const server = spawn("ip", ["netns", "exec", "far", "python3", "-c", takeOne, granted], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  t.after(() => server.kill());
+  const lines = createInterface({ input: server.stdout });
+  await once(lines, "line");
+  const heard = once(lines, "line");
+  const client = `import hashlib, socket, random
+data = random.Random(7).randbytes(${bytes})
 with socket.create_connection(("${granted}", 9000), 20) as s: s.sendall(data)
 print(hashlib.sha256(data).hexdigest())`;
-    const { stdout } = await whileGranted(family, () =>
-      exec("ip", ["netns", "exec", "guarded", "python3", "-c", client]),
-    );
-    assert.deepEqual(await heard, [stdout.trim()]);
-    await send("guarded", family);
+  const before = sentPackets("out0");
+  const { stdout } = await whileGranted(family, () =>
+    exec("ip", ["netns", "exec", boxes[who].name, "python3", "-c", client]),
+  );
+  assert.deepEqual(await heard, [stdout.trim()]);
+  return bytes / (sentPackets("out0") - before);
+}
+
+function sentPackets(device: string): number {
+  const [, counters = ""] = new RegExp(`${device}:(.*)`).exec(run("cat", "/proc/net/dev")) ?? [];
+  return Number(counters.trim().split(/ +/)[9]);
+}
+
+describe("the ports of containers", () => {
+  it("of an open one merge nothing", () => assert.equal(isMerging("open"), false));
+
+  it("of a guarded one merge what its kernel has cut, and only they do that", async (t) => {
+    assert.ok((await upload(t, "guarded", 4)) > 4 * 1448);
+    assert.ok((await upload(t, "guarded", 6)) > 4 * 1428);
+    merge("guarded", false);
+    t.after(() => merge("guarded", true));
+    assert.ok((await upload(t, "guarded", 4)) <= 1448);
   });
+});
 
 describe("the devices of a container", () => {
   const plane = (): Plane["plane"] => started.plane;
@@ -239,27 +278,86 @@ describe("the devices of a container", () => {
   it("are given back as they were", async () => {
     const own = createNamespace("own");
     run("ip", "link", "add", "own-eth0", "type", "veth", "peer", "name", "own0");
-    withChecksums((checksums) => checksums.offload("own0", false));
+    withOffloads((offloads) => offloads.set("own0", "transmit-checksums", false));
+    merge("own", true);
     run("ip", "link", "set", "own0", "netns", "own", "name", "eth0");
     run("ip", "link", "set", "own-eth0", "master", "br-app", "up");
     own.run("ip", "address", "add", "198.19.1.7/24", "dev", "eth0");
     await post(plane(), [...containers, containerOf("own", "own", [app, "198.19.1.7"])]);
     for (const end of ended.splice(0)) await end();
     assert.equal(areOffloaded("guarded"), false);
-    for (const { fd } of [boxes.guarded, own]) withNamespace(fd, giveBackChecksums);
+    assert.equal(isMerging("guarded"), true);
+    for (const { fd } of [boxes.guarded, own]) giveBackChecksums(fd);
     assert.equal(areOffloaded("guarded"), true);
+    assert.equal(isMerging("guarded"), false);
     assert.doesNotMatch(boxes.guarded.run("nft", "list", "tables"), /checksums/);
-    assert.equal(
-      withNamespace(own.fd, () => withChecksums((checksums) => checksums.areOffloaded("eth0"))),
-      false,
-    );
+    assert.equal(areOffloaded("own"), false);
+    assert.equal(isMerging("own"), true);
+  });
+
+  it("are given back, and no other port, whatever the notes of a sandbox say", () => {
+    const box = boxWithPort("forger");
+    const forged = `port-${portIndexOf("own")}-of-${indexOf(box, "eth0")}`;
+    box.run("nft", `add table inet dockerwall-checksums; add chain inet dockerwall-checksums ${forged}`);
+    giveBackChecksums(box.fd);
+    assert.equal(isMerging("own"), true);
+  });
+
+  it("fill in nothing either where their ports cannot merge", () => {
+    const box = boxWithPort("refused");
+    const [index, port] = [indexOf(box, "eth0"), portIndexOf("refused")];
+    const checksums = new OwnChecksums(box.fd);
+    offload("refused", false);
+    const holder = withNamespace(box.fd, () => openNetlink(NETLINK_NETFILTER, "the holder of a table"));
+    // Nobody else may note anything in it.
+    writeBatch(holder.writer.reset(), () => writeNewTable(holder.writer, checksumsTable, tableFlags.owned));
+    holder.request("to hold a table");
+    checksums.keep([{ index, port }]);
+    assert.equal(isMerging("refused"), false);
+    holder.close();
+    checksums.noteChange();
+    checksums.keep([{ index, port }]);
+    assert.equal(isMerging("refused"), true);
   });
 });
 
-function areOffloaded(who: Who): boolean {
-  return withNamespace(boxes[who].fd, () => withChecksums((checksums) => checksums.areOffloaded("eth0")));
+/** No container's. */
+function boxWithPort(name: string): TestNamespace {
+  const box = createNamespace(name);
+  run("ip", "link", "add", `${name}-eth0`, "up", "type", "veth", "peer", "name", "eth0", "netns", name);
+  return box;
 }
 
-function offload(who: Who, on: boolean): void {
-  withNamespace(boxes[who].fd, () => withChecksums((checksums) => checksums.offload("eth0", on)));
+function areOffloaded(box: string): boolean {
+  return inBox(box, (offloads) => offloads.isOn("eth0", "transmit-checksums"));
+}
+
+function offload(box: string, on: boolean): void {
+  inBox(box, (offloads) => offloads.set("eth0", "transmit-checksums", on));
+}
+
+function inBox<T>(box: string, work: (offloads: Offloads) => T): T {
+  const fd = openNamespace(`/run/netns/${box}`) ?? assert.fail();
+  try {
+    return withNamespace(fd, () => withOffloads(work));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Whether a container's port does. */
+function isMerging(box: string): boolean {
+  return withOffloads((offloads) => offloads.isOn(`${box}-eth0`, "generic-receive"));
+}
+
+function merge(box: string, on: boolean): void {
+  withOffloads((offloads) => offloads.set(`${box}-eth0`, "generic-receive", on));
+}
+
+function indexOf(box: TestNamespace, device: string): number {
+  return Number(/^\d+/.exec(box.run("ip", "-o", "link", "show", device)));
+}
+
+function portIndexOf(box: string): number {
+  return Number(/^\d+/.exec(run("ip", "-o", "link", "show", `${box}-eth0`)));
 }

@@ -269,8 +269,8 @@ test("nothing is let in from where what is left to be filled in cannot be, and a
   const standings = standingsOf(t, {
     readiness,
     own: (addresses) => addresses,
-    keepChecksums(_sandbox, indexes) {
-      assert.equal(indexes.length, 1);
+    keepChecksums(_sandbox, pairs) {
+      assert.equal(pairs.length, 1);
       if (isRefused) throw new Error("the driver of eth0 goes on");
       return true;
     },

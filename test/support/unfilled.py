@@ -1,5 +1,7 @@
-# Sends a datagram whose sender left two bytes of its destination to be filled in with a checksum (PACKET_VNET_HDR).
+# Sends a datagram, or segments, whose sender left two bytes of its destination to be filled in with a checksum: by
+# PACKET_VNET_HDR, or by AF_XDP.
 import random, socket, struct, sys
+import xdp
 
 shape, gateway_mac, own, judged, wanted, text = sys.argv[1:]
 six = ":" in own
@@ -57,6 +59,14 @@ def whole(size):
     send(ip(len(body), 17, body), AT)
 
 
+def stream(size, count=8):
+    """Segments of one connection, one after the other."""
+    for part in range(count):
+        head = struct.pack("!2H2I4H", 4000, 9000, 1 + part * size, 1, 0x5010, 65535, 0, 0)
+        body = head + tuned(packed(judged)[-2:] + head, text.encode().ljust(size, b"\0"))
+        send(ip(len(body), 6, body, part), AT)
+
+
 def segments(size, count=2):
     """Segments of so many bytes; of each, the kernel writes the length, and corrects the checksum by it."""
     start = AT - 6
@@ -72,6 +82,9 @@ def segments(size, count=2):
 def send(packet, start, offset=0, gso=GSO_NONE, size=0):
     mac = bytes.fromhex(open("/sys/class/net/eth0/address").read().strip().replace(":", ""))
     frame = bytes.fromhex(gateway_mac.replace(":", "")) + mac + (b"\x86\xdd" if six else b"\x08\x00") + packet
+    if shape == "xdp":
+        xdp.send("eth0", frame, 14 + start, offset)
+        return
     wire.send(struct.pack("=BBHHHH", NEEDS_CSUM, gso, 14 + (48 if six else 28), size, 14 + start, offset) + frame)
 
 
@@ -83,6 +96,8 @@ with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
             "fragments": fragments,
             "small": lambda: whole(100),
             "large": lambda: whole(1440),
+            "xdp": lambda: whole(1440),
+            "stream": lambda: stream(1440),
             "segments": lambda: segments(1440),
         }[shape]()
     except OSError as error:

@@ -295,12 +295,13 @@ class KernelStandings implements Standings {
   #fillIn(asker: Asker & { readonly sandbox: string }, its: readonly Port[]): boolean {
     const { engine, found } = this.#options;
     const { sandbox } = asker;
-    // Their other ends.
-    const peers = its.flatMap(({ peer }) => peer ?? []);
+    const pairs = its.flatMap(({ index, peer }) =>
+      peer === undefined ? [] : [{ index: peer, port: index }],
+    );
     let isDone = true;
     const done = this.#attempt(`sandbox ${sandbox}`, () => {
       if (!engine.mayForge(asker)) found.giveBackChecksums(sandbox);
-      else isDone = peers.length === its.length && found.keepChecksums(sandbox, peers);
+      else isDone = pairs.length === its.length && found.keepChecksums(sandbox, pairs);
     });
     return done && isDone;
   }

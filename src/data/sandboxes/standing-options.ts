@@ -6,6 +6,7 @@ import type { UnknownSandboxes } from "../../core/askers/unknown-sandboxes.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
+import type { PortPair } from "../../edge/sandbox/ports/offload-notes.ts";
 
 export interface StandingsOptions {
   readonly sets: KernelSets;
@@ -71,6 +72,6 @@ export interface SandboxView {
   readonly cutInside: (sandbox: string, cut: boolean) => void;
   readonly isCutInside: (sandbox: string) => boolean;
   /** See Sandboxes. */
-  readonly keepChecksums: (sandbox: string, indexes: readonly number[]) => boolean;
+  readonly keepChecksums: (sandbox: string, pairs: readonly PortPair[]) => boolean;
   readonly giveBackChecksums: (sandbox: string) => void;
 }

@@ -50,7 +50,7 @@ export function startStandings(parts: BaseParts, sandboxes: () => Sandboxes | un
       isHosts: (address) => parts.hostAddresses.has(address),
       cutInside: (sandbox, cut) => sandboxes()?.cutInside(sandbox, cut),
       isCutInside: (sandbox) => sandboxes()?.isCutInside(sandbox) === true,
-      keepChecksums: (sandbox, indexes) => sandboxes()?.keepChecksums(sandbox, indexes) === true,
+      keepChecksums: (sandbox, pairs) => sandboxes()?.keepChecksums(sandbox, pairs) === true,
       giveBackChecksums: (sandbox) => sandboxes()?.giveBackChecksums(sandbox),
     },
     nowMs: monotonicMs,

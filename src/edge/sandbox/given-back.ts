@@ -17,7 +17,9 @@ export function assertGivenBack(folder: string): void {
     if (fd === undefined) return [];
     try {
       // A container on the host's network has the host's namespace here.
-      if (!isOwnNamespace(fd)) withNamespace(fd, giveAllBack);
+      if (isOwnNamespace(fd)) return [];
+      giveBackChecksums(fd);
+      withNamespace(fd, removeAllSandboxTables);
       return [];
     } catch (error) {
       return [`sandbox ${name}: ${messageOf(error)}`];
@@ -26,11 +28,6 @@ export function assertGivenBack(folder: string): void {
     }
   });
   if (problems.length > 0) throw new DockerwallError("KERNEL_REFUSED", problems.join("\n"));
-}
-
-function giveAllBack(): void {
-  giveBackChecksums();
-  removeAllSandboxTables();
 }
 
 function namesIn(folder: string): readonly string[] {

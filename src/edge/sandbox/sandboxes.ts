@@ -14,6 +14,7 @@ import { watchSandboxes } from "./folder/watch.ts";
 import { askInSandbox } from "./lookups/relay.ts";
 import type { SandboxesOptions } from "./options.ts";
 import { createParts, type Parts } from "./parts.ts";
+import type { PortPair } from "./ports/offload-notes.ts";
 import { closeSandbox, cutSandbox, isSandboxCut, openSandbox, type Sandbox } from "./sandbox.ts";
 import { cutInside } from "./table.ts";
 
@@ -37,12 +38,13 @@ export interface Sandboxes {
   /** Whether it is, read from the kernel. */
   isCutInside(name: string): boolean;
   /**
-   * Has the kernel fill in the checksums of what these interfaces of a sandbox send, before they send it.
+   * Has the kernel fill in the checksums of what these interfaces of a sandbox send, before they send it; their ports
+   * merge what it has to cut for that, where they can.
    * @returns false where there is no sandbox of that name
    * @throws DockerwallError where that cannot be
    */
-  keepChecksums(name: string, indexes: readonly number[]): boolean;
-  /** Gives back what was taken so. */
+  keepChecksums(name: string, pairs: readonly PortPair[]): boolean;
+  /** Gives back what was changed so. */
   giveBackChecksums(name: string): void;
   /** Which way it would send a packet; undefined when there is none of that name. @throws NetlinkError */
   routeTo(name: string, destination: Destination): Route | undefined;
@@ -100,9 +102,9 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     judge: (names) => classification.settle(names.flatMap((name) => register.get(name) ?? [])),
     cutInside: (name, cut) => ifThere(name, (sandbox) => cutSandbox(sandbox, cut)),
     isCutInside: (name) => ifThere(name, isSandboxCut) === true,
-    keepChecksums: (name, indexes) =>
+    keepChecksums: (name, pairs) =>
       ifThere(name, ({ checksums }) => {
-        checksums.keep(indexes);
+        checksums.keep(pairs);
         return true;
       }) === true,
     giveBackChecksums: (name) => ifThere(name, ({ checksums }) => checksums.giveBack()),

@@ -1,27 +1,17 @@
 // A container with NET_RAW can leave two bytes of a packet to be filled in with a checksum, wherever it says
-// (PACKET_VNET_HDR). An interface that leaves this to its device hands the packet to our port as it is, and whatever fills
-// it in later, such as what cuts it into fragments, changes its destination after the rules have judged it. So while a
-// container is guarded, or nobody knows yet, its own interfaces have the kernel fill everything in before they send. That
-// costs it the segmentation that is left to the device, too.
-//
-// Which interfaces we have changed is kept in its sandbox, in the names of the chains of a table that does nothing, so that
-// what comes after us can give them back, and leaves alone what was so before. With NET_ADMIN a container can take that
-// table away: then it only keeps its cost.
+// (PACKET_VNET_HDR, metadata of AF_XDP). An interface that leaves this to its device hands the packet to our port as it
+// is, and whatever fills it in later, such as what cuts it into fragments, changes its destination after the rules have
+// judged it. So while a container is guarded, or nobody knows yet, its own interfaces have the kernel fill everything
+// in before they send. That costs it the segmentation that is left to the device, too; so the host's ends of these
+// interfaces merge its segments.
 
-import { checksumsTable } from "../../../core/firewall/names.ts";
 import { DockerwallError } from "../../../errors.ts";
-import { type TransmitChecksums, withChecksums } from "../../kernel/checksums.ts";
-import { interfaceName } from "../../kernel/libc.ts";
-import { NETLINK_NETFILTER, type NetlinkSocket, withNetlink } from "../../kernel/netlink/socket.ts";
+import { interfaceName, SystemCallError } from "../../kernel/libc.ts";
+import { NetlinkError } from "../../kernel/netlink/refusal.ts";
 import { withNamespace } from "../../kernel/netns.ts";
-import { readChain } from "../../kernel/nftables/read.ts";
-import { removeTables } from "../../kernel/nftables/tables.ts";
-import { writeBatch, writeEmptyChain, writeGetChains, writeNewTable } from "../../kernel/nftables/write.ts";
-
-const what = "the interfaces of a sandbox whose checksums are its own";
-const chainPrefix = "interface-";
-/** Chains that are read at most: with NET_ADMIN a container can have any number of its own. */
-const mostChains = 1024;
+import { type Offloads, withOffloads } from "../../kernel/offloads.ts";
+import { startMerging, stopMerging } from "./merging.ts";
+import { noteInterface, type PortPair, readNotes, removeNotes } from "./offload-notes.ts";
 
 export class OwnChecksums {
   readonly #namespaceFd: number;
@@ -42,69 +32,66 @@ export class OwnChecksums {
    * Has the kernel fill in the checksums of what these interfaces send, before they send it.
    * @throws DockerwallError KERNEL_REFUSED where that cannot be; SystemCallError, NetlinkError
    */
-  keep(indexes: readonly number[]): void {
-    const unseen = indexes.filter((index) => !this.#seen.has(index));
+  keep(pairs: readonly PortPair[]): void {
+    const unseen = pairs.filter(({ index }) => !this.#seen.has(index));
     if (unseen.length === 0) return;
     withNamespace(this.#namespaceFd, () =>
-      withChecksums((checksums) => {
-        for (const index of unseen) this.#keep(index, checksums);
+      withOffloads((offloads) => {
+        for (const { index } of unseen) this.#keep(index, offloads);
       }),
     );
+    this.#merge(unseen.filter(({ index }) => this.#seen.has(index)));
   }
 
-  /** Gives back what was taken, also by an earlier run. @throws SystemCallError, NetlinkError */
+  /** Gives back what was changed, also by an earlier run. @throws SystemCallError, NetlinkError */
   giveBack(): void {
     if (this.#isGivenBack) return;
-    withNamespace(this.#namespaceFd, giveBackChecksums);
+    giveBackChecksums(this.#namespaceFd);
     this.#isGivenBack = true;
     this.#seen.clear();
   }
 
-  #keep(index: number, checksums: TransmitChecksums): void {
+  #keep(index: number, offloads: Offloads): void {
     const name = interfaceName(index);
     // Who moved it elsewhere has NET_ADMIN, and could switch them on again here as well.
     if (name === undefined) return;
-    if (checksums.areOffloaded(name)) {
+    if (offloads.isOn(name, "transmit-checksums")) {
       this.#isGivenBack = false;
       // First, as we may end any moment.
-      withTable(({ writer }) => {
-        writeNewTable(writer, checksumsTable);
-        writeEmptyChain(writer, checksumsTable, `${chainPrefix}${index}`);
-      });
-      checksums.offload(name, false);
-      if (checksums.areOffloaded(name))
+      noteInterface(index);
+      offloads.set(name, "transmit-checksums", false);
+      if (offloads.isOn(name, "transmit-checksums"))
         throw new DockerwallError("KERNEL_REFUSED", `the driver of ${name} goes on filling in checksums`);
     }
     this.#seen.add(index);
   }
+
+  #merge(pairs: readonly PortPair[]): void {
+    this.#isGivenBack = false;
+    try {
+      startMerging(this.#namespaceFd, pairs);
+    } catch (error) {
+      // It is only faster with it.
+      if (!(error instanceof SystemCallError) && !(error instanceof NetlinkError)) throw error;
+    }
+  }
 }
 
-/** The same for the namespace of the calling thread; none that was taken is no error. */
-export function giveBackChecksums(): void {
-  const names = takenInterfaces().flatMap((index) => interfaceName(index) ?? []);
-  if (names.length > 0)
-    withChecksums((checksums) => {
-      for (const name of names) checksums.offload(name, true);
-    });
-  withNetlink(NETLINK_NETFILTER, what, (socket) => removeTables(socket, [checksumsTable], what));
-}
-
-function takenInterfaces(): readonly number[] {
-  const indexes: number[] = [];
-  // Of its own, as what is not read stays in it.
-  withNetlink(NETLINK_NETFILTER, what, (socket) => {
-    writeGetChains(socket.writer.reset(), checksumsTable);
-    socket.dumpFirst(what, mostChains, (message) => {
-      const { table, name } = readChain(message);
-      if (table === checksumsTable.name) indexes.push(Number(name.slice(chainPrefix.length)));
-    });
+/**
+ * Gives back what was changed for the interfaces of a sandbox; nothing that was is no error.
+ * @throws SystemCallError, NetlinkError
+ */
+export function giveBackChecksums(namespaceFd: number): void {
+  const merging = withNamespace(namespaceFd, () => {
+    const { interfaces, merging } = readNotes();
+    const names = interfaces.flatMap((index) => interfaceName(index) ?? []);
+    if (names.length > 0)
+      withOffloads((offloads) => {
+        for (const name of names) offloads.set(name, "transmit-checksums", true);
+      });
+    return merging;
   });
-  return indexes.filter((index) => index > 0);
-}
-
-function withTable(content: (socket: NetlinkSocket) => void): void {
-  withNetlink(NETLINK_NETFILTER, what, (socket) => {
-    writeBatch(socket.writer.reset(), () => content(socket));
-    socket.request(what);
-  });
+  // After that, as nothing goes through what merges any more.
+  stopMerging(namespaceFd, merging);
+  withNamespace(namespaceFd, removeNotes);
 }
