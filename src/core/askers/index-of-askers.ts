@@ -221,7 +221,10 @@ export class AskerIndex {
     const on = bridges.flatMap((bridge) => this.#byBridge.get(bridge)?.network ?? []);
     const extra = asker.addresses.filter((address) => {
       if (given.includes(address)) return false;
-      return on.length === 0 || on.some((network) => isOn(address, network));
+      if (on.length === 0) return true;
+      // In another network's narrower range it would have what is open from there.
+      const narrowest = this.#bySubnet.longest(address).map(({ network }) => network);
+      return on.some((network) => isOn(address, network) && narrowest.includes(network));
     });
     const most = extraSenders * (container === undefined ? Math.max(1, bridges.length) : 1);
     return [...given.filter(mayClaim), ...extra.filter(mayClaim).slice(0, most)];

@@ -1,5 +1,6 @@
 // Decides, from the engine's picture and the host's bridges, which bridge is guarded, which is open, and which is held.
 
+import type { Range } from "../firewall/entries/source-ranges.ts";
 import { heldPrefix } from "../firewall/names.ts";
 import { readLabels } from "../labels/read.ts";
 import { findSlips } from "../labels/slips.ts";
@@ -11,7 +12,7 @@ import { type FoundOnBridge, hostsOwn } from "./bridge-ports.ts";
 import { besideProblems, bridgeProblems, masterProblems, wayOutProblems } from "./bridge-problems.ts";
 import { type ContainerFindings, examineContainers } from "./containers.ts";
 import { gatherLists, type OtherPolicies } from "./gather.ts";
-import { tellOverlaps } from "./overlaps.ts";
+import { findWithin, tellOverlaps } from "./overlaps.ts";
 import { strangersInFile, strangersInOverrides } from "./strangers.ts";
 
 export interface ClassifiedNetwork extends GuardedNetwork {
@@ -20,6 +21,8 @@ export interface ClassifiedNetwork extends GuardedNetwork {
 
 export interface Classification {
   readonly guarded: readonly ClassifiedNetwork[];
+  /** Ranges in those of guarded networks from which what the network around opens is not open. */
+  readonly within: readonly Range[];
   /** Names of bridges that we leave open. Bridges in neither list are held. */
   readonly openBridges: readonly string[];
   /**
@@ -73,17 +76,19 @@ export function classify(input: ClassifyInput): Classification {
     policy: input.policy,
     own: input.own,
   });
+  const { within, warnings } = findWithin(input.topology, guarded);
   const besides = networks.map((network, index) =>
     rulings[index]?.kind === "guarded" ? [] : besideProblems(network, containers, input.foundOn),
   );
   return {
     guarded,
+    within,
     openBridges: [...new Set(rulings.flatMap(({ open }) => open ?? [])), ...foreign],
     enslaved: enslavedOf([...guarded, ...containers.guardedAddresses], input),
     held: input.held.filter(({ bridge }) => bridge.startsWith(heldPrefix)),
     refused: networks.filter((_, index) => rulings[index]?.kind === "refused"),
     problems: problemsById(networks, rulings, besides),
-    warnings: warningsOf(rulings, guarded, input),
+    warnings: [...warningsOf(rulings, guarded, input), ...warnings],
     containers,
   };
 }

@@ -1,9 +1,13 @@
 // Networks of an engine whose address ranges overlap. A wide range of another driver, or of a whole swarm, may contain
-// the range of a guarded network. Ports still tell who is where, but an address alone then says less than it seems to.
+// the range of a guarded network. Two bridges may overlap as well: an IPAM plugin gives out what it likes, and an engine
+// compares a new network with those only that it could restore. Ports still tell who is where, but an address alone then
+// says less than it seems to.
 
-import { type Prefix, renderPrefix } from "../model/address.ts";
+import type { Range } from "../firewall/entries/source-ranges.ts";
+import { hostPrefix, type IpAddress, type Prefix, renderPrefix } from "../model/address.ts";
+import type { GuardedNetwork } from "../model/guarded-network.ts";
 import { PrefixTable } from "../model/prefix-table.ts";
-import type { Network } from "../model/topology.ts";
+import type { Network, Topology } from "../model/topology.ts";
 
 /** One sentence for each network that overlaps with a guarded one. A pool of all addresses does not count. */
 export function tellOverlaps(networks: readonly Network[], guardedIds: ReadonlySet<string>): string[] {
@@ -26,4 +30,76 @@ export function tellOverlaps(networks: readonly Network[], guardedIds: ReadonlyS
       }),
   );
   return [...new Set(sentences)];
+}
+
+export interface RangesWithin {
+  /** Ranges in those of guarded networks from which what the network around opens is not open. */
+  readonly within: readonly Range[];
+  /** Containers that are taken for another network's by their address; one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+type Guarded = Pick<GuardedNetwork, "id" | "name" | "subnets" | "lists">;
+
+/** @param guarded the guarded ones of these networks */
+export function findWithin(topology: Topology, guarded: readonly Guarded[]): RangesWithin {
+  const ids = new Set(guarded.map(({ id }) => id));
+  const table = new PrefixTable<OwnRange>();
+  for (const { id, subnets } of guarded) for (const prefix of subnets) table.add(prefix, { prefix, id });
+  const lengthsAt = ({ address }: Prefix): readonly number[] =>
+    table.match(address).map(({ prefix }) => prefix.length);
+  const isNested = (prefix: Prefix): boolean => lengthsAt(prefix).some((length) => length < prefix.length);
+  const open = topology.networks
+    .filter(({ id }) => !ids.has(id))
+    .flatMap(({ name, subnets }) => subnets.map((prefix) => ({ prefix, name, lists: undefined })))
+    .filter(({ prefix }) => isNested(prefix) && !lengthsAt(prefix).includes(prefix.length));
+  if (open.length === 0 && !guarded.some(({ subnets }) => subnets.some(isNested)))
+    return { within: [], warnings: [] };
+  for (const { prefix } of open) table.add(prefix, { prefix, id: undefined });
+  const astray = findAstray(topology, guarded, table);
+  return {
+    within: [...open, ...astray.map(({ address, ...range }) => ({ ...range, prefix: hostPrefix(address) }))],
+    warnings: astray
+      .filter(({ lists }) => lists === undefined)
+      .map(
+        ({ name, address, home }) =>
+          `container ${JSON.stringify(name)} has an address on network ${JSON.stringify(home)} (${address}) that is in the narrower range of another guarded network: what it sends from there may be dropped, and reaches no port of the host; give them separate ranges`,
+      ),
+  };
+}
+
+interface OwnRange {
+  readonly prefix: Prefix;
+  /** Of the guarded network; undefined for another one. */
+  readonly id: string | undefined;
+}
+
+/** An address of a guarded network's container in a narrower range of another network. */
+interface Astray {
+  readonly address: IpAddress;
+  /** The container's. */
+  readonly name: string;
+  readonly home: string;
+  /** Its network's, unless the other network is guarded: there the kernel takes the address for a stranger's. */
+  readonly lists: Range["lists"];
+}
+
+function findAstray(
+  { containers }: Topology,
+  guarded: readonly Guarded[],
+  table: PrefixTable<OwnRange>,
+): readonly Astray[] {
+  const homes = new Map(guarded.map((network) => [network.id, network]));
+  return containers.flatMap(({ name, endpoints }) =>
+    endpoints.flatMap(({ networkId, addresses }): Astray[] => {
+      const home = homes.get(networkId);
+      if (home === undefined) return [];
+      return addresses.flatMap((address) => {
+        const narrowest = table.longest(address);
+        if (narrowest.length === 0 || narrowest.some(({ id }) => id === networkId)) return [];
+        const isStranger = narrowest.some(({ id }) => id !== undefined);
+        return [{ address, name, home: home.name, lists: isStranger ? undefined : home.lists }];
+      });
+    }),
+  );
 }

@@ -45,15 +45,16 @@ export function desiredSets(classification: Classification): DesiredSets {
   const rejecting = guarded.filter(({ labels }) => labels.deny === "reject");
   const auditedAddresses = addresses.filter(({ audit }) => audit);
   const bySet = {
-    guarded: [...subnetMembers(guarded), ...addressMembers(addresses)],
-    audit: [...subnetMembers(audited), ...addressMembers(auditedAddresses)],
-    reject: subnetMembers(rejecting),
-    static: splitZero(namedPrefixes(classification)).map((prefix) => ({ prefix })),
+    // In this order: the range of a new network may be within another one's, and has nothing of what is open from there.
     host: hostMembers(classification).map((member) => ({ ...member, comment: readable(member.comment) })),
     resolver: resolverMembers(classification).map((member) => ({
       ...member,
       comment: readable(member.comment),
     })),
+    guarded: [...subnetMembers(guarded), ...addressMembers(addresses)],
+    audit: [...subnetMembers(audited), ...addressMembers(auditedAddresses)],
+    reject: subnetMembers(rejecting),
+    static: splitZero(namedPrefixes(classification)).map((prefix) => ({ prefix })),
     published: fewestFirst(containers.published).map(({ address, service, container }) => ({
       prefix: hostPrefix(address),
       service,

@@ -38,7 +38,7 @@ export interface Surroundings {
 
 export function surroundingsOf(
   { networks, containers }: Topology,
-  classification: Pick<Classification, "guarded" | "containers">,
+  classification: Pick<Classification, "guarded" | "containers" | "within">,
   rest: Pick<Surroundings, "quarantine" | "cutOff" | "hostAddresses" | "bridgesFiltered" | "portProxies">,
 ): Surroundings {
   const guarded = classification.guarded.map(
@@ -49,7 +49,20 @@ export function surroundingsOf(
 }
 
 export function isOn(network: Network, address: IpAddress): boolean {
-  return network.subnets.some((subnet) => subnet.length > 0 && prefixContains(subnet, address));
+  return lengthAt(network, address) > 0;
+}
+
+/** Of these networks, those that an address is on by the narrowest range. */
+export function narrowestAt(networks: readonly Network[], address: IpAddress): readonly Network[] {
+  const lengths = networks.map((network) => lengthAt(network, address));
+  const longest = Math.max(1, ...lengths);
+  return networks.filter((_, index) => lengths[index] === longest);
+}
+
+/** Of the narrowest range of a network that an address lies in; 0 where it is on none. */
+function lengthAt({ subnets }: Network, address: IpAddress): number {
+  const around = subnets.filter((subnet) => subnet.length > 0 && prefixContains(subnet, address));
+  return Math.max(0, ...around.map(({ length }) => length));
 }
 
 /** Whether the engine drops what is sent there from a network, before our rules are asked. */
@@ -60,7 +73,7 @@ export function isKeptOff({ directAccess }: Surroundings, { bridge }: Network, a
 
 /** The running container that has an address on a network. */
 export function containerAt(
-  { containers }: Surroundings,
+  { containers }: Pick<Surroundings, "containers">,
   networkId: string,
   address: IpAddress,
 ): Container | undefined {

@@ -5,7 +5,7 @@
 import { familyOf, type IpAddress, prefixContains } from "../model/address.ts";
 import type { Container, Network } from "../model/topology.ts";
 import type { ReadPacket } from "./reading.ts";
-import { containerAt, isKeptOff, isOn, type Surroundings } from "./surroundings.ts";
+import { containerAt, isKeptOff, isOn, narrowestAt, type Surroundings } from "./surroundings.ts";
 import type { PathEnd, PathStep } from "./verdict.ts";
 import {
   isAudited,
@@ -103,12 +103,11 @@ function walkGuarded(surroundings: Surroundings, leaving: Leaving): PathEnd {
   const { destination } = packet;
   if (prefixContains(linkLocal, destination))
     return isHosts(surroundings, destination) ? judged("dropped", "host") : judged("unknown", "link-local");
-  // On a guarded network it must be of that network; on another, one that the engine gave.
-  const isFromHere = !surroundings.guarded.has(network.id) || isOn(network, source);
   const toAll = packet.way.kind === "bridge" && packet.way.toAll === true;
   // The engine does not tell whose an address of the link is.
   const fromLink = toAll && prefixContains(linkLocal, source);
-  if (!fromLink && (!packet.ownsSource || !isFromHere)) return judged("dropped", "foreign-source");
+  if (!fromLink && (!packet.ownsSource || !isFromHere(surroundings, leaving)))
+    return judged("dropped", "foreign-source");
   if (toAll) return walkToAll(surroundings, leaving, fromLink);
   if (isKeptOff(surroundings, network, destination)) return judged("dropped", "other-network");
   if (isHosts(surroundings, destination)) return walkToHost(surroundings, leaving);
@@ -116,6 +115,20 @@ function walkGuarded(surroundings: Surroundings, leaving: Leaving): PathEnd {
     return walkToNeighbour(surroundings, leaving);
   if (isCaptured(leaving)) return judged("captured", "lookup");
   return walkOutside(surroundings, leaving);
+}
+
+/**
+ * On a guarded network a source must be of that network, and of no other guarded one's narrower range; on another, one
+ * that the engine gave. Of a container that is on both kinds, the kernel knows each address by itself.
+ */
+function isFromHere({ guarded, networks, containers }: Surroundings, { network, source }: Leaving): boolean {
+  const isGuarded = ({ id }: Pick<Network, "id">): boolean => guarded.has(id);
+  if (!isGuarded(network)) return true;
+  if (!isOn(network, source)) return false;
+  if (narrowestAt(networks.filter(isGuarded), source).includes(network)) return true;
+  const own = containerAt({ containers }, network.id, source)?.endpoints ?? [];
+  const others = networks.filter((each) => each.bridge !== undefined && !isGuarded(each));
+  return others.some(({ id }) => own.some(({ networkId }) => networkId === id));
 }
 
 const linkLocal = { address: "fe80::" as IpAddress, length: 10 };
@@ -147,9 +160,14 @@ function walkOutside(surroundings: Surroundings, leaving: Leaving): PathEnd {
   return judged(isTold(surroundings, leaving) ? "refused" : "dropped", step);
 }
 
-/** The engine's network that the destination is on. */
-function networkAt({ networks }: Surroundings, { packet }: Leaving): Network | undefined {
-  return networks.find((each) => each.bridge !== undefined && isOn(each, packet.destination));
+/** The engine's network that a packet gets to: what is on the sender's own network stays there. */
+function networkAt({ networks }: Surroundings, { network, packet }: Leaving): Network | undefined {
+  if (isOn(network, packet.destination)) return network;
+  const [first] = narrowestAt(
+    networks.filter(({ bridge }) => bridge !== undefined),
+    packet.destination,
+  );
+  return first;
 }
 
 function isTold({ guarded }: Surroundings, { network }: Leaving): boolean {

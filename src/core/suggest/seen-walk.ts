@@ -2,10 +2,10 @@
 
 import { hostMembers } from "../firewall/entries/host.ts";
 import { anyPrefix, type IpAddress } from "../model/address.ts";
-import type { GuardedNetwork } from "../model/guarded-network.ts";
+import { type GuardedNetwork, networkFinder } from "../model/guarded-network.ts";
 import { shortId, type Topology } from "../model/topology.ts";
 import type { PolicyFinding } from "../path/policy.ts";
-import { isOn, type Surroundings } from "../path/surroundings.ts";
+import type { Surroundings } from "../path/surroundings.ts";
 import type { PathEnd } from "../path/verdict.ts";
 import type { Sender } from "../path/walk/leaving.ts";
 import { walk } from "../path/walk.ts";
@@ -39,11 +39,11 @@ export function walkerFor(
   };
   const cutOff = new Set([...quarantine].map(shortId));
   const own = topology.networks.find(({ id }) => id === network.id);
+  const networkAt = networkFinder(topology.networks.filter((each) => each.bridge !== undefined));
   return ({ asker, container, destination, ipProtocol, port }, policy) => {
     const quarantined = container !== undefined && cutOff.has(container.id);
     const sender: Sender = { standing: "guarded", homes: [network.id], quarantined };
-    const from = topology.networks.find((each) => each.bridge !== undefined && isOn(each, asker));
-    const bridge = (from ?? own)?.bridge ?? "";
+    const bridge = (networkAt(asker) ?? own)?.bridge ?? "";
     const way = { kind: "bridge", source: asker, bridge } as const;
     // Without a port it went to none, and not to any.
     return walk(

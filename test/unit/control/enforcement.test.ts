@@ -15,6 +15,7 @@ import { countedSince } from "../../support/counted.ts";
 
 const classification: Classification = {
   guarded: [],
+  within: [],
   openBridges: [],
   enslaved: new Set(),
   held: [],

@@ -24,6 +24,7 @@ const app: ClassifiedNetwork = {
 function classified(...problems: readonly string[]): Classification {
   return {
     guarded: [app],
+    within: [],
     openBridges: [],
     enslaved: new Set(),
     held: [],

@@ -14,13 +14,12 @@ export function walkToHost(surroundings: Surroundings, leaving: Leaving): PathEn
   const { source, port } = leaving;
   const held = walkToPublisher(surroundings, leaving);
   if (held !== undefined) return held;
-  const matching = surroundings.hostEntries.filter(
-    ({ prefix, service }) => isSentTo(leaving, service) && prefixContains(prefix, source),
-  );
-  const taken = new Set(
-    matching.filter(({ exception }) => exception === true).map(({ service }) => keyOf(service)),
-  );
-  const open = matching.filter(({ service }) => !taken.has(keyOf(service)));
+  // As in the kernel's set, of those for one port that of the narrowest range decides.
+  const matching = surroundings.hostEntries
+    .filter(({ prefix, service }) => isSentTo(leaving, service) && prefixContains(prefix, source))
+    .toSorted((one, other) => one.prefix.length - other.prefix.length);
+  const deciding = new Map(matching.map((member) => [keyOf(member.service), member]));
+  const open = [...deciding.values()].filter(({ exception }) => exception !== true);
   if (open.length > 0) {
     const end = judged("passes", "host-entry");
     return port === undefined ? { ...end, ...portsOf(open, leaving) } : end;

@@ -40,6 +40,7 @@ const inForce: InForce = {
   classification: {
     ...{
       guarded: [network],
+      within: [],
       openBridges: [],
       enslaved: new Set(),
       held: [],

@@ -237,6 +237,22 @@ describe("what a sandbox may send from", () => {
     });
 });
 
+it("no address beside what the engine gave is a sender's if it is in another network's narrower range", () => {
+  const overlapping = [
+    bridgeNetwork("wide", "198.18.0.0/16", "2001:db8:1::/48"),
+    bridgeNetwork("narrow", "198.18.5.0/24", "2001:db8:1:5::/64"),
+  ];
+  const index = new AskerIndex({
+    topology: { networks: overlapping, containers: [runningContainer("web", "wide", "198.18.5.2")] },
+    ...{ guarded: overlapping.map(guardedNetwork), services: [], quarantined: [] },
+  });
+  const addresses = ["198.18.5.2", "198.18.5.9", "198.18.6.9", "2001:db8:1:5::9", "2001:db8:1:6::9"];
+  const asker = { sandbox: "sandbox-web", sinceMs: 0, addresses: addresses as IpAddress[] };
+  const found = (bridge: string) => index.sendersOf(asker, [bridge], () => true);
+  assert.deepEqual(found("br-wide"), ["198.18.5.2", "198.18.6.9", "2001:db8:1:6::9"]);
+  assert.deepEqual(found("br-narrow"), ["198.18.5.2", "198.18.5.9", "2001:db8:1:5::9"]);
+});
+
 describe("whom the engine gave an address to", () => {
   for (const [address, given] of [
     ["198.19.3.2", { sandbox: "sandbox-free", bridge: "br-open" }],

@@ -22,6 +22,7 @@ const watched = {
 };
 const classification: Classification = {
   guarded: [app, watched],
+  within: [],
   openBridges: ["br-open", "docker0"],
   enslaved: new Set(),
   held: [],

@@ -18,6 +18,7 @@ const web = guarded("web", "198.19.2.0/24");
 function classified(change: Partial<Classification> = {}): Classification {
   return {
     guarded: [app, web],
+    within: [],
     openBridges: [],
     enslaved: new Set(),
     held: [{ bridge: "br-new", sinceMs: 500 }],
