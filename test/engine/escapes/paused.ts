@@ -43,7 +43,8 @@ export interface Slept {
   readonly endedAt: Date;
 }
 
-const grantedSeconds = 20;
+/** Until all flows are open on a busy machine. */
+const grantedSeconds = 45;
 
 /**
  * Has a container open its flows; with Dockerwall in force they are granted for a while. Returns what pauses it until that
@@ -57,17 +58,16 @@ export async function prepareSleep({ engine }: Stage, guarded: boolean): Promise
     const rule = ["allow", "sleeper", ...entries, "--for", `${grantedSeconds}s`];
     await run(engine, "exec", "dockerwall", "dockerwall", ...rule);
   }
-  const grantedAt = Date.now();
   const held = flows.map(([, kind, to]) => `${kind}:${to}`);
   await run(engine, "exec", "-d", "sleeper", "python3", "/escapes/hold.py", ...held);
   await until("the flows", 60_000, async () => {
     const { exitCode } = await engine.docker("exec", "sleeper", "test", "-e", "/tmp/holding");
     return exitCode === 0 ? true : undefined;
   });
-  return async () => ({ begunAt, ...(await sleep(engine, grantedAt)) });
+  return async () => ({ begunAt, ...(await sleep(engine, guarded)) });
 }
 
-async function sleep(engine: Engine, grantedAt: number): Promise<Omit<Slept, "begunAt">> {
+async function sleep(engine: Engine, guarded: boolean): Promise<Omit<Slept, "begunAt">> {
   await pause(2000);
   // On a busy machine runc may give up before the last process has stopped.
   await until("the pause", 20_000, async () => {
@@ -75,14 +75,21 @@ async function sleep(engine: Engine, grantedAt: number): Promise<Omit<Slept, "be
     return exitCode === 0 ? true : undefined;
   });
   const pausedAt = new Date();
-  // Two seconds more: of the end of a rule the daemon learns by a timer.
-  await pause(Math.max(0, grantedAt + (grantedSeconds + 2) * 1000 - Date.now()));
+  if (guarded) await cut(engine);
   const resumedAt = new Date();
   await run(engine, "unpause", "sleeper");
   await pause(4000);
   const endedAt = new Date();
   await run(engine, "rm", "-f", "sleeper");
   return { pausedAt, resumedAt, endedAt };
+}
+
+/** What is open is cut by the daemon, which learns of the end by a timer, and says so when it is done. */
+async function cut(engine: Engine): Promise<void> {
+  await until("the flows to be cut", (grantedSeconds + 60) * 1000, async () => {
+    const { stdout, stderr } = await engine.docker("logs", "--since", "3m", "dockerwall");
+    return /were cut: [^}]*\\"sleeper\\"/.test(stdout + stderr) ? true : undefined;
+  });
 }
 
 /** Whether a row's packets were seen when it is about. */
