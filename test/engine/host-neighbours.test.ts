@@ -303,6 +303,9 @@ async function wayOutOnBridge(engine: Engine): Promise<void> {
   await run(engine, "start", "dockerwall");
   await stateOf("refused");
   await pullOut();
+  // A way out that is gone may come back: it is forgotten by a restart.
+  await stateOf("refused");
+  await run(engine, "restart", "dockerwall");
   await stateOf("enforced");
   assert.equal(await members(), true);
   await plugIn();
