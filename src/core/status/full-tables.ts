@@ -1,6 +1,7 @@
 // What to report about full kernel tables: each costs packets or records.
 
 import { setNames } from "../firewall/names.ts";
+import type { Family } from "../model/address.ts";
 
 export interface TableReadings {
   /** Tables of limits that are full, by name: sources that are not in one are dropped. */
@@ -9,6 +10,8 @@ export interface TableReadings {
   readonly flows: { readonly count: number; readonly most: number } | undefined;
   /** Packets that our queues did not take since they were opened. */
   readonly queueDropped: number;
+  /** Packets that the kernel dropped since its start, as it had no room for their neighbours, by family. */
+  readonly neighboursRefused: Readonly<Record<Family, number>>;
   /** Sets of denied connections, and of owners of addresses, that are full. */
   readonly setsFull: readonly string[];
 }
@@ -22,16 +25,27 @@ export function queueDropped(counters: string, queues: readonly number[]): numbe
     .reduce((sum, columns) => sum + (columns[5] ?? 0) + (columns[6] ?? 0), 0);
 }
 
+/** The sum of a column of hexadecimal numbers, one line for each processor, by its name; 0 where there is none. */
+export function neighboursRefused(counters: string): number {
+  const [names = [], ...lines] = counters
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().split(/ +/));
+  const column = names.indexOf("table_fulls");
+  return lines.reduce((sum, columns) => sum + Number.parseInt(columns[column] ?? "0", 16), 0);
+}
+
 /** How long a queue that has dropped packets counts as one that does. */
 const dropsForMs = 60_000;
 
 /**
  * Makes of counters, which never fall while their queue is open, what has been dropped lately: as long as they rise, and
  * for a minute after. What fails once is not a failure for ever.
+ * @param before what had been counted when nobody looked yet
  */
-export function createRecentDrops(): (total: number, nowMs: number) => number {
-  let last = 0;
-  let base = 0;
+export function createRecentDrops(before = 0): (total: number, nowMs: number) => number {
+  let last = before;
+  let base = before;
   let roseAtMs = Number.NEGATIVE_INFINITY;
   return (total, nowMs) => {
     if (total !== last && nowMs - roseAtMs > dropsForMs) base = Math.min(last, total);
@@ -43,7 +57,8 @@ export function createRecentDrops(): (total: number, nowMs: number) => number {
 }
 
 /** One sentence for each. */
-export function fullTables({ limitsFull, flows, queueDropped, setsFull }: TableReadings): string[] {
+export function fullTables(readings: TableReadings): string[] {
+  const { limitsFull, flows, queueDropped, setsFull } = readings;
   return [
     ...limitsFull.map((name) => `the limit table ${name} is full: packets of further sources are dropped`),
     ...(flows !== undefined && flows.count >= flows.most * 0.9
@@ -56,7 +71,15 @@ export function fullTables({ limitsFull, flows, queueDropped, setsFull }: TableR
           `${queueDropped} packets were recently dropped because too many waited in our packet queues (NFQUEUE); their senders will send them again`,
         ]
       : []),
+    ...([4, 6] as const).flatMap((family) => neighboursFull(family, readings.neighboursRefused[family])),
     ...setsFull.map((name) => `set ${name} is full: ${isOfOwners(name) ? withoutOwner : unrecorded}`),
+  ];
+}
+
+function neighboursFull(family: Family, refused: number): string[] {
+  if (refused === 0) return [];
+  return [
+    `the kernel's table of IPv${family} neighbours, one for all networks of the host, was full: ${refused} packets to new neighbours were recently dropped; raise net.ipv${family}.neigh.default.gc_thresh3, or find who sends to so many addresses (ip -${family} neigh)`,
   ];
 }
 

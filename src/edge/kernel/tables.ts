@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { ownersAtMost } from "../../core/firewall/sets.ts";
-import { queueDropped, type TableReadings } from "../../core/status/full-tables.ts";
+import { neighboursRefused, queueDropped, type TableReadings } from "../../core/status/full-tables.ts";
 
 const folders = ["/proc/net/ipt_hashlimit", "/proc/net/ip6t_hashlimit"];
 const NEWLINE = 10;
@@ -14,6 +14,7 @@ export function readTables(queues: readonly number[]): Omit<TableReadings, "sets
     limitsFull: folders.flatMap(fullIn),
     flows: readFlowCount(),
     queueDropped: queueDropped(counters, queues),
+    neighboursRefused: { 4: neighboursRefusedIn("arp_cache"), 6: neighboursRefusedIn("ndisc_cache") },
   };
 }
 
@@ -40,6 +41,11 @@ function isFull(path: string): boolean {
       }
     }) ?? false
   );
+}
+
+/** Only the first network namespace has these counters; the table is one for all of them. */
+function neighboursRefusedIn(table: string): number {
+  return attempt(() => neighboursRefused(readFileSync(`/proc/net/stat/${table}`, "utf8"))) ?? 0;
 }
 
 function readFlowCount(): TableReadings["flows"] {

@@ -13,6 +13,7 @@ test("packets that were dropped are counted once, also when the kernel counts fr
     limitsFull: ["dockerwall-first"],
     flows: undefined,
     queueDropped,
+    neighboursRefused: { 4: 0, 6: 0 },
     setsFull: [],
   }));
   const full = /^the limit table dockerwall-first is full/;
@@ -29,4 +30,21 @@ test("packets that were dropped are counted once, also when the kernel counts fr
   }
   assert.deepEqual(countedSince(before), { queue_dropped_packets: 10 });
   assert.equal(watch.look(100_000).length, 1);
+});
+
+test("packets without a place for their neighbours are told of as long as they grow more, and not those from before", () => {
+  const refused = { 4: 500, 6: 7 };
+  const watch = new TableWatch(() => ({
+    limitsFull: [],
+    flows: undefined,
+    queueDropped: 0,
+    neighboursRefused: { ...refused },
+    setsFull: [],
+  }));
+  assert.deepEqual(watch.look(0), []);
+  refused[6] = 9;
+  const [said = "", ...more] = watch.look(1_000);
+  assert.match(said, /IPv6 neighbours.*: 2 packets/);
+  assert.deepEqual(more, []);
+  assert.deepEqual(watch.look(70_000), []);
 });

@@ -4,7 +4,12 @@ import fc from "fast-check";
 import type { DeniedEntry } from "../../../../src/core/journal/denied-record.ts";
 import { planTrim, waterLine } from "../../../../src/core/journal/denied-shares.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
-import { createRecentDrops, fullTables, queueDropped } from "../../../../src/core/status/full-tables.ts";
+import {
+  createRecentDrops,
+  fullTables,
+  neighboursRefused,
+  queueDropped,
+} from "../../../../src/core/status/full-tables.ts";
 
 const entry = (
   asker: string,
@@ -65,15 +70,30 @@ test("the water line fills what there is", () => {
 });
 
 test("each full table is reported", () => {
-  const calm = { limitsFull: [], flows: { count: 10, most: 100 }, queueDropped: 0, setsFull: [] };
+  const neighbours = { 4: 0, 6: 0 };
+  const calm = {
+    limitsFull: [],
+    flows: { count: 10, most: 100 },
+    queueDropped: 0,
+    neighboursRefused: neighbours,
+    setsFull: [],
+  };
   assert.deepEqual(fullTables(calm), []);
   const told = fullTables({
     limitsFull: ["dockerwall-dns4"],
     flows: { count: 90, most: 100 },
     queueDropped: 3,
+    neighboursRefused: { 4: 5, 6: 0 },
     setsFull: ["dockerwall-denied4"],
   });
-  assert.equal(told.length, 4);
+  assert.equal(told.length, 5);
+});
+
+test("neighbours without a place are counted over all processors", () => {
+  const counters = "entries  allocs table_fulls\n00000025 00000115 0000000a\n00000025 00000143 00000100\n";
+  assert.equal(neighboursRefused(counters), 266);
+  assert.equal(neighboursRefused("entries  allocs\n00000025 00000115\n"), 0);
+  assert.equal(neighboursRefused(""), 0);
 });
 
 test("only our queues count, and only while what they dropped rises", () => {
