@@ -123,12 +123,12 @@ xt_mark|raw|PREROUTING|-m mark ! --mark 0x0/0xc0000000 -j RETURN
 xt_comment|raw|PREROUTING|-m comment --comment "seen at a port" -j RETURN
 xt_set|raw|PREROUTING|-m set --match-set dockerwall-guarded4 src,src -j RETURN
 xt_mark|raw|PREROUTING|-m mark --mark 0x40000000 -j RETURN
-xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0x40000000
+xt_addrtype|raw|PREROUTING|-m addrtype ! --dst-type LOCAL -j RETURN
+xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0x10000000
 xt_tcpudp|raw|PREROUTING|-p udp -m udp --dport 53 -j RETURN
 xt_tcpudp|raw|PREROUTING|-p tcp -m tcp --dport 53 --tcp-flags FIN,SYN,RST,ACK SYN -j RETURN
 xt_NFQUEUE|raw|PREROUTING|-j NFQUEUE --queue-num 5355 --queue-bypass
 xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0xffffffff
-xt_addrtype|raw|PREROUTING|-m addrtype ! --dst-type LOCAL -j RETURN
 xt_set|raw|PREROUTING|-m set --match-set dockerwall-resolver4 dst,dst,src -j RETURN
 xt_length|raw|PREROUTING|-m length --length 129:65535 -j RETURN
 xt_hashlimit|raw|PREROUTING|-m hashlimit --hashlimit-above 300/sec --hashlimit-burst 600 --hashlimit-mode srcip --hashlimit-name dockerwall-dns4-300-600 --hashlimit-htable-size 16384 --hashlimit-htable-max 65536 --hashlimit-htable-expire 10000 -j RETURN
@@ -162,7 +162,7 @@ ip6t_icmp6|raw|PREROUTING|-p ipv6-icmp -m icmp6 --icmpv6-type 134 -j RETURN
 xt_addrtype|raw|PREROUTING|-m addrtype ! --dst-type LOCAL -j RETURN
 xt_CT|raw|PREROUTING|-j CT --notrack
 xt_mark|raw|PREROUTING|-m mark --mark 0x40000000 -j RETURN
-xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0x40000000
+xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0x10000000
 xt_tcpudp|raw|PREROUTING|-p udp -m udp --dport 53 -j RETURN
 xt_tcpudp|raw|PREROUTING|-p tcp -m tcp --dport 53 --tcp-flags FIN,SYN,RST,ACK SYN -j RETURN
 xt_NFQUEUE|raw|PREROUTING|-j NFQUEUE --queue-num 5355 --queue-bypass

@@ -69,6 +69,8 @@ function leaveOf({ name }: Box, senders: readonly string[], linkLocal: readonly 
     {
       senders: senders as IpAddress[],
       neighbourhood: app.subnets,
+      neighbourhoods: app.subnets,
+      bridgeMac: undefined,
       linkLocal: linkLocal as IpAddress[],
       linkLocalMay: "judged",
     },

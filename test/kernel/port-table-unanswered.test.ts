@@ -21,6 +21,8 @@ const [port = assert.fail()] = ports;
 const letting = (...senders: readonly string[]): PortGuard => ({
   senders: senders as IpAddress[],
   neighbourhood: [parsePrefix("198.19.1.0/24") ?? assert.fail()],
+  neighbourhoods: [],
+  bridgeMac: undefined,
   linkLocal: [],
   linkLocalMay: "judged",
 });

@@ -85,6 +85,10 @@ async function passes(sent: Uint8Array, from = box, to = neighbour): Promise<boo
 const guard: PortGuard = {
   senders: ["198.19.1.2", "198.19.1.77", "198.19.3.2", "2001:db8:1::2"] as IpAddress[],
   neighbourhood: ["198.19.1.0/24", "2001:db8:1::/64"].map((text) => parsePrefix(text) ?? assert.fail()),
+  neighbourhoods: ["198.19.1.0/24", "198.19.3.0/24", "2001:db8:1::/64"].flatMap(
+    (text) => parsePrefix(text) ?? [],
+  ),
+  bridgeMac: "02:00:00:00:00:99",
   linkLocal: ["fe80::1234"] as IpAddress[],
   linkLocalMay: "judged",
 };

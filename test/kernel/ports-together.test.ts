@@ -83,7 +83,14 @@ function guardBefore(boxes: readonly Box[]): void {
   const refusals = table.guardAll(
     boxes.map(({ port, address }) => ({
       port: { index: indexOf(port), name: port },
-      guard: { senders: [address as IpAddress], neighbourhood: [], linkLocal: [], linkLocalMay: "judged" },
+      guard: {
+        senders: [address as IpAddress],
+        neighbourhood: [],
+        neighbourhoods: [],
+        bridgeMac: undefined,
+        linkLocal: [],
+        linkLocalMay: "judged",
+      },
     })),
   );
   assert.equal(refusals.size, 0);

@@ -122,6 +122,18 @@ export function hiddenIcmp6Frame(header: number, type: number, source: string): 
   return frame(types.ip6, ip6(header, source, "ff02::1", [58, 0, 0, 0, 0, 0, 0, 0, ...icmp6(type)]));
 }
 
+/** The same to one MAC, `aa:bb:cc:dd:ee:ff`, instead of everybody. */
+export function toMac(mac: string, sent: Uint8Array): Uint8Array {
+  return Uint8Array.of(...Buffer.from(mac.replaceAll(":", ""), "hex"), ...sent.subarray(6));
+}
+
+/** The same by IPv6, to one address instead of a group; checksums stay as they are. */
+export function toAddress6(address: string, sent: Uint8Array): Uint8Array {
+  const made = Uint8Array.from(sent);
+  made.set(bytesOf(address), 14 + 24);
+  return made;
+}
+
 function icmp6(type: number, about?: string): number[] {
   return [type, 0, 0, 0, 0, 0, 0, 0, ...(about === undefined ? [] : bytesOf(about))];
 }

@@ -80,6 +80,7 @@ export const chainNames = {
   raw: "DOCKERWALL-RAW",
   sender: "DOCKERWALL-SENDER",
   seen: "DOCKERWALL-SEEN",
+  detour: "DOCKERWALL-DETOUR",
   unsettled: "DOCKERWALL-UNSETTLED",
   cleared: "DOCKERWALL-CLEARED",
   unseen: "DOCKERWALL-UNSEEN",
@@ -208,6 +209,12 @@ export const portPrefix = "veth";
 
 /** Bit of the packet mark of one that was seen to come from its sender's port; it never gets beyond raw. */
 export const senderMark = 0x4000_0000;
+
+/**
+ * The whole packet mark of one that was seen so, and by its MAC comes to the host, for an address of its sender's own
+ * network; it never gets beyond raw.
+ */
+export const detourMark = senderMark + askedMark;
 
 /** Bit of the packet mark of one that came by a port that is not settled; the others tell the port. It never gets beyond raw. */
 export const unsettledMark = 0x8000_0000;

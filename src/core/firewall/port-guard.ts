@@ -11,6 +11,10 @@ export interface PortGuard {
    * everything.
    */
   readonly neighbourhood: readonly Prefix[];
+  /** The subnets of all networks of its container: what is sent there has no business with the host. */
+  readonly neighbourhoods: readonly Prefix[];
+  /** The MAC of its bridge, `aa:bb:cc:dd:ee:ff`; undefined where it is not known. */
+  readonly bridgeMac: string | undefined;
   /** The link-local addresses that its container may send from. */
   readonly linkLocal: readonly IpAddress[];
   /**

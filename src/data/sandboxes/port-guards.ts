@@ -58,8 +58,11 @@ export class PortGuards {
    */
   put(sandbox: string, its: readonly Port[], may: SenderAddresses, isGuarded: boolean): boolean {
     return this.#options.attempt(portsOf(sandbox), () => {
+      const neighbourhoods = [
+        ...new Set(its.flatMap(({ bridge }) => this.#networkOn(bridge)?.subnets ?? [])),
+      ];
       for (const port of its) {
-        if (isGuarded) this.#guard(sandbox, port, may);
+        if (isGuarded) this.#guard(sandbox, port, may, neighbourhoods);
         else this.#open(port.index);
       }
     });
@@ -169,13 +172,24 @@ export class PortGuards {
     if (!cut) this.#uncutInside.add(sandbox);
   }
 
-  #guard(sandbox: string, port: Port, { senders, linkLocal }: SenderAddresses): void {
+  #networkOn(bridge: string | undefined): ReturnType<AskerIndex["networkOn"]> {
+    return bridge === undefined ? undefined : this.#options.networkOn(bridge);
+  }
+
+  #guard(
+    sandbox: string,
+    port: Port,
+    { senders, linkLocal }: SenderAddresses,
+    neighbourhoods: PortGuard["neighbourhoods"],
+  ): void {
     if (port.bridge === undefined) return;
-    const network = this.#options.networkOn(port.bridge);
+    const network = this.#networkOn(port.bridge);
     const mayPass = network?.isEnslaved !== true;
     const guard: PortGuard = {
       senders: mayPass ? senders : [],
       neighbourhood: network?.subnets ?? [],
+      neighbourhoods,
+      bridgeMac: port.bridgeMac,
       linkLocal: mayPass ? (linkLocal.get(port.bridge) ?? []) : [],
       linkLocalMay: network?.guarded === true ? "judged" : "discovery",
     };

@@ -2,13 +2,16 @@
 // a bridge that is held.
 
 import {
+  askedMark,
   chainNames as chain,
+  detourMark,
   refusedMark,
   senderMark,
+  setNames,
   unsettledMark,
   unsettledQueueNumber,
 } from "../names.ts";
-import { beginningsOfLookups, hasMark, inSet, type Match } from "../rules/match.ts";
+import { beginningsOfLookups, hasMark, inSet, type Match, notInSet } from "../rules/match.ts";
 import { type Chain, type Rule, rule } from "../rules/table.ts";
 import { clearMark, drop, goTo, returnIt, setMark } from "../rules/target.ts";
 import { fromHeldBridge, linkLocalRules, onLinkDestinations, strangerRules } from "./bridges.ts";
@@ -22,6 +25,7 @@ export function rawChains(input: RulesetInput): Chain[] {
     ...(input.demandSender
       ? [
           { name: chain.sender, rules: senderRules(input) },
+          { name: chain.detour, rules: detourRules(input) },
           { name: chain.seen, rules: seenRules(input) },
           { name: chain.unsettled, rules: unsettledRules(input) },
           { name: chain.cleared, rules: clearedRules(input) },
@@ -131,9 +135,32 @@ function clearedRules(input: RulesetInput): Rule[] {
 function senderRules(input: RulesetInput): Rule[] {
   return [
     rule("let in by a port", [{ kind: "whole-mark", value: senderMark }], goTo(chain.seen)),
+    rule(
+      "for a neighbour, by way of the host",
+      [{ kind: "whole-mark", value: detourMark }],
+      goTo(chain.detour),
+    ),
     rule("nobody knows yet whose port it is", [hasMark(unsettledMark)], goTo(chain.unsettled)),
     rule("guarded container", [fromGuarded(input)], goTo(chain.seen)),
     ...elsewhereRules(input),
+  ];
+}
+
+/**
+ * The host looks for whatever address it is to send on to, and its table of neighbours is one for all its networks. Of
+ * IPv6 an entry is made before FORWARD sees the packet, as the sender is told of the shorter way (ip6_forward()).
+ */
+function detourRules({ family }: RulesetInput): Rule[] {
+  const discovery: readonly Match[] = [
+    { kind: "source", prefix: "fe80::/10" },
+    notInSet(setNames.link6, "src,src"),
+  ];
+  return [
+    rule("not to the host itself", [{ kind: "local-destination", not: true }], drop),
+    // On a network that is not guarded, where the port lets in nothing else from there.
+    ...(family === 6 ? [rule("neighbour discovery", discovery, goTo(chain.cleared))] : []),
+    rule("seen", [], clearMark(askedMark)),
+    rule("seen", [], goTo(chain.seen)),
   ];
 }
 

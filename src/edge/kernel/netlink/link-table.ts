@@ -81,6 +81,7 @@ function same(one: Link, other: Link | undefined): boolean {
     other !== undefined &&
     one.index === other.index &&
     one.name === other.name &&
+    one.mac === other.mac &&
     one.master === other.master &&
     one.peer === other.peer &&
     one.peerNamespace === other.peerNamespace

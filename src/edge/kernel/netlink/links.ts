@@ -9,6 +9,7 @@ import {
   NLM_F_ACK,
   NLM_F_DUMP,
   NLM_F_REQUEST,
+  readBytes,
   readHostInt,
   readText,
 } from "./message.ts";
@@ -21,6 +22,7 @@ const RTM_NEWNSID = 88;
 const RTM_DELNSID = 89;
 const RTM_GETNSID = 90;
 export const linkAttribute = {
+  address: 1,
   name: 3,
   peer: 5,
   master: 10,
@@ -46,6 +48,8 @@ export interface Link {
   readonly name: string;
   /** `veth`, `bridge`, `vlan`, …; undefined for hardware. */
   readonly kind: string | undefined;
+  /** `aa:bb:cc:dd:ee:ff`, of a bridge; undefined for all others. */
+  readonly mac: string | undefined;
   /** Index of the bridge (bond, team …) that it is a port of. */
   readonly master: number | undefined;
   /** Index of the other end of a pair, in the namespace that this one is in. */
@@ -112,8 +116,10 @@ export function readLinkEvent(message: NetlinkMessage): LinkEvent | undefined {
   const numbers = new Map<number, number>();
   let name = "";
   let kind: string | undefined;
+  let address: Uint8Array | undefined;
   eachAttribute(view, start + LINK_HEADER, end, (of, from, to) => {
     if (of === linkAttribute.name) name = readText(view, from, to);
+    else if (of === linkAttribute.address) address = readBytes(view, from, to);
     else if (of === linkAttribute.info) kind = kindIn(view, from, to);
     else if (to - from === 4) numbers.set(of, readHostInt(view, from));
   });
@@ -122,11 +128,16 @@ export function readLinkEvent(message: NetlinkMessage): LinkEvent | undefined {
     index,
     name,
     kind,
+    mac: kind === "bridge" && address !== undefined ? macText(address) : undefined,
     master: numberOf(numbers, linkAttribute.master),
     peer: numberOf(numbers, linkAttribute.peer),
     peerNamespace: numberOf(numbers, linkAttribute.peerNamespace),
   };
   return { kind: "link", link };
+}
+
+function macText(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
 
 function numberOf(numbers: ReadonlyMap<number, number>, of: number): number | undefined {

@@ -12,6 +12,7 @@ import {
   expression,
   immediateOf,
   LIST_ELEMENT,
+  PAYLOAD_LINK,
   PAYLOAD_NETWORK,
   payload,
   payloadSet,
@@ -45,6 +46,9 @@ const META_OIF = 5;
 const META_IIFNAME = 6;
 const META_NFPROTO = 15;
 const META_L4PROTO = 16;
+const META_PKTTYPE = 19;
+/** PACKET_HOST (include/uapi/linux/if_packet.h) */
+const PACKET_HOST = 0;
 /** NFT_NAT_DNAT */
 const NAT_DNAT = 1;
 /** NFT_EXTHDR_F_PRESENT */
@@ -59,6 +63,16 @@ export type Expression = (writer: NetlinkWriter) => void;
 /** `meta protocol NUMBER`: what a frame carries, in a table of devices */
 export function frameProtocol(type: number): Expression {
   return metaIs(META_PROTOCOL, portBytes(type));
+}
+
+/** `ether daddr MAC`; @param mac `aa:bb:cc:dd:ee:ff` */
+export function frameTo(mac: string): Expression {
+  return payloadIs(PAYLOAD_LINK, 0, Buffer.from(mac.replaceAll(":", ""), "hex"));
+}
+
+/** `meta pkttype host`: the frame is for the MAC of the very device that it has come in by */
+export function frameToDevice(): Expression {
+  return metaIs(META_PKTTYPE, Uint8Array.of(PACKET_HOST));
 }
 
 /** `ip saddr PREFIX` and the like; @param bits its length */
@@ -147,7 +161,7 @@ export function setMarkToInput(bits: number): Expression {
 
 /** `ip daddr ADDRESS` */
 export function destinationAddress(address: Uint8Array): Expression {
-  return payloadIs(PAYLOAD_NETWORK, 16, address);
+  return payloadIs(PAYLOAD_NETWORK, addressAt.ipDestination, address);
 }
 
 /** `meta l4proto NUMBER` */

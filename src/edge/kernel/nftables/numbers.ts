@@ -43,13 +43,15 @@ export const immediateOf = { register: 1, data: 2 } as const;
 export const payload = { register: 1, base: 2, offset: 3, length: 4 } as const;
 export const payloadSet = { register: 5 } as const;
 export const compare = { register: 1, operation: 2, data: 3 } as const;
-/** NFT_PAYLOAD_NETWORK_HEADER */
+/** NFT_PAYLOAD_LL_HEADER, NFT_PAYLOAD_NETWORK_HEADER */
+export const PAYLOAD_LINK = 0;
 export const PAYLOAD_NETWORK = 1;
 /** NFT_CMP_EQ */
 export const COMPARE_EQUAL = 0;
 /** Where an address lies in the header of the network. */
 export const addressAt = {
   ipSource: 12,
+  ipDestination: 16,
   ip6Source: 8,
   arpSender: 14,
   arpTarget: 24,

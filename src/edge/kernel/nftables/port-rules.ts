@@ -2,7 +2,7 @@
 // address that is not its container's, goes no further: neither to the host nor to a neighbour on the same bridge,
 // whether or not the host's kernel shows bridged packets to iptables (br_netfilter).
 
-import { senderMark } from "../../../core/firewall/names.ts";
+import { detourMark, senderMark } from "../../../core/firewall/names.ts";
 import type { PortGuard } from "../../../core/firewall/port-guard.ts";
 import { addressBytes, familyOf, type IpAddress, type Prefix } from "../../../core/model/address.ts";
 import {
@@ -13,6 +13,8 @@ import {
   type Expression,
   extensionHeader,
   frameProtocol,
+  frameTo,
+  frameToDevice,
   inputInterface,
   messageType,
   nextHeader,
@@ -62,11 +64,9 @@ const accept = verdict("accept");
 /** Of an invalid packet no rule for transports applies, and the rules before, which drop by ports, have not judged it. */
 const seen = [anyTransport(), setMarkBits(senderMark), accept];
 const ip6 = frameProtocol(IP6);
+const linkLocalAddresses: Prefix = { address: "fe80::" as IpAddress, length: 10 };
 /** Link-local addresses, and groups. */
-const onLink: readonly Prefix[] = [
-  { address: "fe80::" as IpAddress, length: 10 },
-  { address: "ff00::" as IpAddress, length: 8 },
-];
+const onLink: readonly Prefix[] = [linkLocalAddresses, { address: "ff00::" as IpAddress, length: 8 }];
 const icmp6 = [ip6, transportProtocol(ICMPV6)];
 
 /**
@@ -93,6 +93,7 @@ export function renderPortRules(index: number, guard: PortGuard): readonly (read
     [otherInputInterface(index), accept],
     ...offerRules,
     authenticated(guard),
+    ...detourRules(guard),
     ...ofFamily(guard, 4).map((sender) => [frameProtocol(IP), from("ipSource", sender), ...seen]),
     ...arpRules(guard),
     ...routerMessages.map((type) => [...icmp6, messageType(type), drop]),
@@ -130,6 +131,20 @@ function authenticated({ neighbourhood }: PortGuard): readonly Expression[] {
     addressNotIn("ip6Destination", addressBytes(address), length),
   );
   return [ip6, extensionHeader(AUTHENTICATION, "there"), ...isOutside, drop];
+}
+
+/**
+ * The host is no way to a neighbour: it would look for each address that it is asked to send on to, in a table that all
+ * its networks share. Which addresses are its own is for the rules of the host to say.
+ */
+function detourRules({ neighbourhoods, bridgeMac }: PortGuard): (readonly Expression[])[] {
+  const toHost = [frameToDevice(), ...(bridgeMac === undefined ? [] : [frameTo(bridgeMac)])];
+  return [...neighbourhoods, linkLocalAddresses].flatMap(({ address, length }) => {
+    const [protocol, at] =
+      familyOf(address) === 4 ? ([IP, "ipDestination"] as const) : ([IP6, "ip6Destination"] as const);
+    const inside = [frameProtocol(protocol), addressIn(at, addressBytes(address), length)];
+    return toHost.map((each) => [...inside, each, setMarkBits(detourMark)]);
+  });
 }
 
 /** A neighbour believes any sender that says it has an address: as with ARP, only the container's own may be said. */

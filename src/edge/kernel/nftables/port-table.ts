@@ -282,7 +282,14 @@ export function probePortTable(): string | undefined {
     withNewNamespace(() => {
       const table = openPortTable();
       try {
-        const nobody = { senders: [], neighbourhood: [], linkLocal: [], linkLocalMay: "judged" } as const;
+        const nobody: PortGuard = {
+          senders: [],
+          neighbourhood: [],
+          neighbourhoods: [],
+          bridgeMac: "02:00:00:00:00:00",
+          linkLocal: [],
+          linkLocalMay: "judged",
+        };
         table.guard({ index: 1, name: "lo" }, nobody);
       } finally {
         table.close();

@@ -59,6 +59,11 @@ export class PortOwners {
     return this.#owners.get(index);
   }
 
+  /** Ports of sandboxes by their index, and whose they are. */
+  all(): ReadonlyMap<number, string> {
+    return this.#owners;
+  }
+
   /** Indexes. */
   portsOf(sandbox: string): readonly number[] {
     return [...(this.#owned.get(sandbox) ?? [])];

@@ -16,6 +16,8 @@ export interface Port {
   readonly name: string;
   /** Name of the bridge that it is on; undefined for one on none. */
   readonly bridge: string | undefined;
+  /** That bridge's MAC. */
+  readonly bridgeMac?: string | undefined;
   /** Index of its other end, in the sandbox; undefined where the kernel does not tell. */
   readonly peer?: number | undefined;
 }
@@ -108,7 +110,8 @@ class KernelPorts implements Ports {
     return this.#owners.portsOf(sandbox).flatMap((index) => {
       const link = links.get(index);
       if (link === undefined) return [];
-      return { index, name: link.name, bridge: this.bridgeOf(index), peer: link.peer };
+      const bridge = this.#masterOf(link);
+      return { index, name: link.name, bridge: bridge?.name, bridgeMac: bridge?.mac, peer: link.peer };
     });
   }
 
@@ -123,9 +126,7 @@ class KernelPorts implements Ports {
   }
 
   bridgeOf(index: number): string | undefined {
-    const { links } = this.#watch;
-    const master = links.get(index)?.master;
-    return master === undefined ? undefined : links.get(master)?.name;
+    return this.#masterOf(this.#watch.links.get(index))?.name;
   }
 
   ownerOf(index: number): string | undefined {
@@ -165,6 +166,17 @@ class KernelPorts implements Ports {
   #place(link: Link): void {
     const owner = this.#owners.place(link);
     if (owner !== undefined) this.#changes.touch(owner);
+    if (link.kind === "bridge") this.#touchPortsOf(link.index);
+  }
+
+  /** A bridge may have another MAC now. */
+  #touchPortsOf(bridge: number): void {
+    for (const [index, owner] of this.#owners.all())
+      if (this.#watch.links.get(index)?.master === bridge) this.#changes.touch(owner);
+  }
+
+  #masterOf(link: Link | undefined): Link | undefined {
+    return link?.master === undefined ? undefined : this.#watch.links.get(link.master);
   }
 
   #remove(index: number): void {

@@ -3,20 +3,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Cut } from "../../../../src/core/cut.ts";
-import type { IpAddress } from "../../../../src/core/model/address.ts";
+import { type IpAddress, type Prefix, parsePrefix } from "../../../../src/core/model/address.ts";
 import { createAttempt } from "../../../../src/data/sandboxes/attempt.ts";
 import { PortGuards } from "../../../../src/data/sandboxes/port-guards.ts";
 import type { PortTable } from "../../../../src/edge/kernel/nftables/port-table.ts";
 import type { Port } from "../../../../src/edge/sandbox/ports/ports.ts";
 
 const ports: readonly Port[] = [
-  { index: 1, name: "veth1", bridge: "br-guarded" },
-  { index: 2, name: "veth2", bridge: "br-open" },
+  { index: 1, name: "veth1", bridge: "br-guarded", bridgeMac: "02:00:00:00:00:01" },
+  { index: 2, name: "veth2", bridge: "br-open", bridgeMac: "02:00:00:00:00:02" },
   { index: 3, name: "veth3", bridge: undefined },
 ];
 const may = {
   senders: ["192.0.2.1" as IpAddress],
   linkLocal: new Map([["br-guarded", ["fe80::1" as IpAddress]]]),
+};
+
+const subnets: Readonly<Record<string, readonly Prefix[]>> = {
+  "br-guarded": [parsePrefix("192.0.2.0/24") ?? assert.fail()],
+  "br-open": [parsePrefix("198.51.100.0/24") ?? assert.fail()],
 };
 
 function start(table: Partial<PortTable> | undefined, inside = false) {
@@ -27,7 +32,7 @@ function start(table: Partial<PortTable> | undefined, inside = false) {
     networkOn: (bridge) => ({
       guarded: bridge === "br-guarded",
       isEnslaved: bridge === "br-enslaved",
-      subnets: [],
+      subnets: subnets[bridge] ?? [],
     }),
     cutInside: (sandbox, cut) => seen.push(`inside ${sandbox} ${cut}`),
     isCutInside: () => inside,
@@ -64,10 +69,23 @@ test("each port on a bridge is guarded by the network there", () => {
   });
   assert.equal(guards.put("box", ports, may, true), true);
   assert.deepEqual([...guards.commit()], []);
-  const guard = { senders: may.senders, neighbourhood: [] };
+  const neighbourhoods = Object.values(subnets).flat();
+  const guard = (neighbourhood: readonly Prefix[] | undefined, bridgeMac: string) => ({
+    senders: may.senders,
+    neighbourhood,
+    neighbourhoods,
+    bridgeMac,
+  });
   assert.deepEqual(guarded, [
-    [1, { ...guard, linkLocal: ["fe80::1"], linkLocalMay: "judged" }],
-    [2, { ...guard, linkLocal: [], linkLocalMay: "discovery" }],
+    [
+      1,
+      {
+        ...guard(subnets["br-guarded"], "02:00:00:00:00:01"),
+        linkLocal: ["fe80::1"],
+        linkLocalMay: "judged",
+      },
+    ],
+    [2, { ...guard(subnets["br-open"], "02:00:00:00:00:02"), linkLocal: [], linkLocalMay: "discovery" }],
   ]);
 });
 

@@ -11,6 +11,7 @@ function veth(index: number, parts: Partial<Link> = {}): Link {
     index,
     name,
     kind: "veth",
+    mac: undefined,
     master: undefined,
     peer: undefined,
     peerNamespace: undefined,
@@ -40,6 +41,13 @@ test("an event that says the same again is no change", () => {
   const table = tableOf(veth(1));
   table.apply({ kind: "link", link: veth(1) });
   assert.deepEqual(table.takeChanges(), { changed: [], gone: [] });
+});
+
+test("a bridge that has another MAC is changed", () => {
+  const bridge = (mac: string): Link => veth(1, { kind: "bridge", mac });
+  const table = tableOf(bridge("02:00:00:00:00:01"));
+  table.apply({ kind: "link", link: bridge("02:00:00:00:00:02") });
+  assert.deepEqual(table.takeChanges().changed, [bridge("02:00:00:00:00:02")]);
 });
 
 test("an end that goes into a namespace takes its peer with it, until that namespace is gone", () => {
