@@ -52,6 +52,8 @@ export interface Reporter {
   onListening(problem: string | undefined): void;
   /** @param isOurs whether that is ours to correct, and not some containers' own doing */
   onSandboxes(captured: number, problem: string | undefined, isOurs: boolean): void;
+  /** @param sentences of interfaces by which nothing may leave guarded containers */
+  onForeignInterfaces(sentences: readonly string[]): void;
   onResolver(report: ResolverReport, counters: readonly CounterReading[]): void;
   onProblem(place: ProblemPlace, problem: string): void;
   clearProblem(place: ProblemPlace): void;
@@ -96,6 +98,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       told.sandboxes = captured;
       toldProblems.noteAt(isOurs ? "capture" : "sandboxes", ["capture", "sandboxes"], problem);
     },
+    onForeignInterfaces: (sentences) => told.learnForeign(sentences).forEach(options.onStatement),
     onResolver(resolver, counters) {
       told.resolver = resolver;
       told.counters = counters;
@@ -132,7 +135,7 @@ function factsOf(options: ReporterOptions, told: Told, full: readonly string[]) 
     counters: sumReadings([...readCounters(), ...told.counters]),
     overrides: reportsOf(options.overrides()),
     quarantined: namesOf(options.quarantined(), told.containers),
-    warnings: [...options.slowed, ...told.listening, ...told.circles, ...full],
+    warnings: [...options.slowed, ...told.listening, ...told.circles, ...told.foreign, ...full],
     clockStartMs: Date.now() - performance.now(),
   };
 }

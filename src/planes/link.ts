@@ -27,6 +27,7 @@ export interface DataPlaneEvents {
   /** The rules must look through more parts of sets than the first. */
   readonly onSecondPart: () => void;
   readonly onSandboxes: (captured: number, problem: string | undefined, isOurs: boolean) => void;
+  readonly onForeignInterfaces: (sentences: readonly string[]) => void;
   readonly onResolver: (report: ResolverReport, counters: readonly CounterReading[]) => void;
   readonly onProblem: (problem: string) => void;
   /** The worker is gone; nothing more will come, and every request fails. May be called before the start is over. */
@@ -106,6 +107,9 @@ function tell(report: Exclude<Report, { kind: "takes-questions" }>, events: Data
       break;
     case "sandboxes":
       events.onSandboxes(report.captured, report.problem, report.isOurs);
+      break;
+    case "foreign-interfaces":
+      events.onForeignInterfaces(report.sentences);
       break;
     case "resolver":
       events.onResolver(report.report, report.counters);

@@ -90,6 +90,8 @@ export type FromDataPlane =
       readonly problem: string | undefined;
       readonly isOurs: boolean;
     }
+  /** What there is to say of interfaces of guarded containers that are on no network of the engine, one sentence each. */
+  | { readonly kind: "foreign-interfaces"; readonly sentences: readonly string[] }
   /** Something went wrong that the data plane lives on with: one sentence. */
   | { readonly kind: "problem"; readonly problem: string }
   /** The data plane cannot start or go on. */

@@ -175,6 +175,7 @@ function standingsOf(
     sets,
     readiness,
     guardPorts: true,
+    onForeignInterfaces: () => undefined,
     engine: {
       indexNow: () => index,
       unknownSandboxesNow: () => unknownSandboxes,
@@ -183,6 +184,8 @@ function standingsOf(
       mayForge: () => true,
       isUnheard: () => false,
       markUndecided: nothing,
+      whoIs: () => undefined,
+      mayMakeInterfaces: () => true,
       listedAtMs: monotonicMs,
     },
     owners: { own, lost: nothing, ownerOf: () => undefined },
@@ -191,6 +194,7 @@ function standingsOf(
       mayBeThere: () => false,
       isRead: () => true,
       holdersOf: () => nobody,
+      hasOwnUsers: () => false,
       isHosts: () => false,
       cutInside: nothing,
       isCutInside: () => false,
@@ -244,7 +248,11 @@ test("while they cannot be cleared, nothing leaves from there, and a problem say
   standings.appear("heir", heir.fd);
   const port = join(heir, "eth0", `${address}/24`, `${beside}/24`);
   standings.lookNow();
-  const found = { addresses: [address, beside].map((each) => ({ address: each, index: 2 })), linkLocal: [] };
+  const found = {
+    addresses: [address, beside].map((each) => ({ address: each, index: 2 })),
+    linkLocal: [],
+    interfaces: [],
+  };
   const senders = (): boolean[] => {
     standings.enforce("heir", found);
     standings.commit();
@@ -282,7 +290,7 @@ test("nothing is let in from where what is left to be filled in cannot be, and a
   join(box, "eth0", `${address}/24`);
   standings.lookNow();
   const isLetIn = (): boolean => {
-    standings.enforce("refused", { addresses: [{ address, index: 2 }], linkLocal: [] });
+    standings.enforce("refused", { addresses: [{ address, index: 2 }], linkLocal: [], interfaces: [] });
     standings.commit();
     return run("nft", "list", "table", "netdev", "dockerwall").includes(address);
   };

@@ -45,6 +45,9 @@ describe("commands about quarantine", () => {
     engine = await startFakeEngine();
     engine.networks.set(app, bridgeNetwork({ id: app, name: "app", allow: "198.51.100.1" }));
     web = join(engine, "web", 2);
+    // What is moved into it is closed by quarantine, not for being moved in.
+    const accepting = { Labels: { "dockerwall.accept": "foreign-interface" } };
+    engine.containers.set(idOf("web"), { ...engine.containers.get(idOf("web")), Config: accepting });
     join(engine, "db", 3);
     const [side, hosted] = [idOf("side"), idOf("hosted")];
     engine.containers.set(

@@ -32,6 +32,7 @@ test("a sandbox whose classification fails is listened in, and classified later"
       if (fails) throw new Error("a set is missing");
       return guarded;
     },
+    closedIn: () => undefined,
     commit: () => undefined,
     isTold: () => false,
     portsWait: () => false,

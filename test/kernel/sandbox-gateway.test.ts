@@ -110,6 +110,7 @@ test("it stays while it is not known any more where the container stands, and go
     folder: "/run/netns",
     readiness: createReadiness(),
     enforce: (_found, sandbox) => (sandbox === node.name ? standing : { kind: "open" }),
+    closedIn: () => undefined,
     commit: () => undefined,
     isTold: () => true,
     portsWait: () => false,

@@ -102,6 +102,7 @@ function capture(t: TestContext): Watched {
     readiness,
     onAppear: (sandbox) => met.push(sandbox),
     enforce: () => guarded,
+    closedIn: () => undefined,
     commit: () => undefined,
     isTold: () => false,
     portsWait: () => false,

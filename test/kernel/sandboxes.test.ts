@@ -27,6 +27,7 @@ test("a sandbox whose handling fails is a problem, and leaves nothing open when 
       failFor(sandbox, "cannot be classified");
       return { kind: "unknown" };
     },
+    closedIn: () => undefined,
     commit: () => undefined,
     isTold: () => false,
     portsWait: () => false,

@@ -404,6 +404,7 @@ function startPlane(
       onRefresh: () => undefined,
       onListening: () => undefined,
       onSandboxes: () => undefined,
+      onForeignInterfaces: () => undefined,
       onResolver: () => undefined,
       // An upstream that is slow on a busy machine is nobody's fault.
       onProblem: (problem) => assert.match(problem, /^lookup of |more problems/),

@@ -124,6 +124,8 @@ export interface Plane {
   /** The containers that it had the engine read. */
   readonly asked: () => readonly string[];
   readonly problems: readonly string[];
+  /** What it says of foreign interfaces now. */
+  readonly foreign: () => readonly string[];
   /** Settles when it has told that rules must look further. */
   readonly looksFurther: Promise<void>;
   /** Where a counter of its thread stands; nought until it has told. */
@@ -141,6 +143,7 @@ export async function startPlane(
   const asked: string[] = [];
   started += 1;
   const problems: string[] = [];
+  let foreign: readonly string[] = [];
   const further = Promise.withResolvers<void>();
   let counters: readonly CounterReading[] = [];
   const plane = await startDataPlane(
@@ -161,6 +164,9 @@ export async function startPlane(
       onRefresh: (suspects) => void asked.push(...suspects),
       onListening: () => undefined,
       onSandboxes: () => undefined,
+      onForeignInterfaces: (sentences) => {
+        foreign = sentences;
+      },
       onResolver: (_report, readings) => {
         counters = readings;
       },
@@ -170,7 +176,14 @@ export async function startPlane(
   );
   t.after(() => plane[Symbol.asyncDispose]());
   const counted = (name: string): number => counters.find((each) => each.name === name)?.value ?? 0;
-  return { plane, asked: () => asked, problems, looksFurther: further.promise, counted };
+  return {
+    plane,
+    asked: () => asked,
+    problems,
+    foreign: () => foreign,
+    looksFurther: further.promise,
+    counted,
+  };
 }
 
 /** Posts a picture of no container, in which these bridges are part of another device. */

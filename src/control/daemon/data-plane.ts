@@ -64,7 +64,10 @@ export interface DataPlaneListener {
   readonly enforcement: Pick<Enforcement, "usePictureOfNow" | "reconcile">;
   readonly inventory: Inventory;
   readonly history: Pick<History, "record" | "passOn">;
-  readonly reporter: Pick<Reporter, "onProblem" | "onSandboxes" | "onResolver" | "onListening">;
+  readonly reporter: Pick<
+    Reporter,
+    "onProblem" | "onSandboxes" | "onForeignInterfaces" | "onResolver" | "onListening"
+  >;
   readonly wall: Pick<Wall, "leadTo">;
 }
 
@@ -90,6 +93,7 @@ export function createDataPlaneEvents(
       boundary.enter("reading the engine anew", () => readAnew(listener, suspects, number)),
     onSecondPart: () => boundary.enter("rules that look further", () => enforcement.reconcile()),
     onSandboxes: reporter.onSandboxes,
+    onForeignInterfaces: reporter.onForeignInterfaces,
     onResolver: reporter.onResolver,
     onProblem: (problem) => log.warn("data plane", { problem }),
     onDeath,

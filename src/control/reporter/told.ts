@@ -25,6 +25,8 @@ export class Told {
   adopted: ReadonlySet<string> = new Set();
   /** Why lookups do not arrive at the usual port, at most one sentence. */
   listening: readonly string[] = [];
+  /** Interfaces of guarded containers that are on no network of the engine, one sentence each. */
+  foreign: readonly string[] = [];
   /** Sandboxes whose own resolver we stand in for. */
   sandboxes = 0;
   resolver: ResolverReport | undefined;
@@ -56,6 +58,17 @@ export class Told {
   learnPort(problem: string | undefined): readonly Statement[] {
     this.listening = problem === undefined ? [] : [problem];
     return this.listening.map((sentence) => ({ kind: "warning", sentence }));
+  }
+
+  /** Learns of foreign interfaces, all that there are. @returns what is new, and what is no longer true */
+  learnForeign(sentences: readonly string[]): readonly Statement[] {
+    const gone = this.foreign.filter((sentence) => !sentences.includes(sentence));
+    const fresh = sentences.filter((sentence) => !this.foreign.includes(sentence));
+    this.foreign = sentences;
+    return [
+      ...gone.map((sentence) => ({ kind: "solved" as const, sentence })),
+      ...fresh.map((sentence) => ({ kind: "warning" as const, sentence })),
+    ];
   }
 }
 

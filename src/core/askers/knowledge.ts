@@ -10,6 +10,7 @@
 // Any remaining container may be in the sandbox. What one of them would be denied is not granted, and what one of them
 // would be allowed is not denied; both wait, or fail.
 
+import { networkHolder } from "../classify/containers.ts";
 import type { IpAddress } from "../model/address.ts";
 import type { Container, Readings, Topology } from "../model/topology.ts";
 
@@ -125,6 +126,16 @@ export class Knowledge {
     return this.#containers.some(
       ({ networkMode, forgesNothing }) => shared.includes(networkMode) && forgesNothing !== true,
     );
+  }
+
+  /** Whether a container in its sandbox may make interfaces there, as far as is known. */
+  mayMakeInterfaces(asker: Asker): boolean {
+    const told = this.whoIs(asker);
+    if (told === undefined) return true;
+    const able = this.#containers.filter(
+      ({ hazards }) => hazards.includes("net-admin") || hazards.includes("privileged"),
+    );
+    return able.some((container) => networkHolder(container, this.#containers).id === told.id);
   }
 
   isTold(sandbox: string): boolean {

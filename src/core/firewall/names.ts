@@ -140,6 +140,9 @@ export const gatewayTable = { family: "ip", name: "dockerwall-gateway" } as cons
 /** The same in one that is in quarantine, where its ports cannot be cut both ways. */
 export const cutTable = { family: "inet", name: "dockerwall-cut" } as const;
 
+/** The same in one that has interfaces by which nothing may leave, as neither the engine nor the container made them. */
+export const foreignTable = { family: "netdev", name: "dockerwall-foreign" } as const;
+
 /** The same where checksums of its own interfaces were taken from their devices. */
 export const checksumsTable = { family: "inet", name: "dockerwall-checksums" } as const;
 

@@ -1,5 +1,5 @@
 // What a container's label `dockerwall.accept` says: warnings about it that are known and meant. It hides them, and
-// changes nothing else.
+// changes nothing else: but what leaves by a foreign interface is closed unless that is accepted.
 
 import type { Hazard } from "../model/topology.ts";
 import { list } from "./parse.ts";

@@ -124,7 +124,7 @@ export const labels: Readonly<Record<"allow" | "accept" | keyof NetworkLabels, L
   accept: {
     on: ["container"],
     values: warnedWords.map((word) => `\`${word}\``).join(", "),
-    help: "hides these warnings of `status` and `doctor` about the container, because you know and accept them; it changes nothing else",
+    help: "hides these warnings of `status` and `doctor` about the container, because you know and accept them; it changes nothing else, but that `foreign-interface` lets everything leave by such an interface",
     effect: "the warnings stay",
     affectsGrants: false,
   },

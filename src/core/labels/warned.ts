@@ -2,12 +2,13 @@
 
 import type { Hazard } from "../model/topology.ts";
 
-export type Warned = Hazard | "second-network" | "dns";
+export type Warned = Hazard | "second-network" | "dns" | "foreign-interface";
 
 /** In the order of the README. Every hazard has its word. */
 const words: Readonly<Record<Warned, true>> = {
   "second-network": true,
   dns: true,
+  "foreign-interface": true,
   "docker-socket": true,
   "engine-api": true,
   privileged: true,

@@ -15,6 +15,8 @@ const reasons: Readonly<Record<PathStep, string | ((leaves: string) => string)>>
   quarantine: "the container is in quarantine",
   "set-full":
     "its address, or the one it is for, found no place in a set of the kernel that is full, and is cut off instead",
+  "foreign-interface":
+    "it leaves by an interface that is on no network of the engine, which is closed unless the container's label dockerwall.accept has foreign-interface",
   "unfiltered-network":
     "it leaves by an interface that bypasses the host's bridges (macvlan or ipvlan), and so Dockerwall",
   tunnel: "it goes into a tunnel of the container's own; ask for the tunnel's far end",

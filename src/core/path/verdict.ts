@@ -24,6 +24,7 @@ export type PathStep =
   | "no-way"
   | "quarantine"
   // By whom and by which interface it leaves.
+  | "foreign-interface"
   | "set-full"
   | "unfiltered-network"
   | "tunnel"

@@ -38,6 +38,8 @@ export function walk(
       return judged("no-route", "no-way");
     case "unknown":
       return judged("unknown", "not-known");
+    case "closed":
+      return judged("dropped", "foreign-interface");
     case "device":
       if (sender.standing === "open") return judged("not-ours", "open-network");
       return leadsPastHost(way.device)

@@ -26,6 +26,8 @@ export type Way =
     }
   /** By an interface of another kind (`macvlan`, `ipvlan`, `tun`, …), which does not lead through a bridge of ours. */
   | { readonly kind: "device"; readonly source: IpAddress; readonly name: string; readonly device: string }
+  /** By an interface that neither the engine nor the container has made: nothing leaves by it. */
+  | { readonly kind: "closed"; readonly source: IpAddress }
   /** The sandbox cannot be looked into. */
   | { readonly kind: "unknown" };
 

@@ -2,6 +2,7 @@
 // what may come in through its ports, and whether it is cut off. All of it is in the kernel before the standing is used
 // anywhere, and before the engine says whose sandbox it is.
 
+import type { SandboxInterface } from "../../core/askers/foreign-interfaces.ts";
 import type { Standing } from "../../core/askers/index-of-askers.ts";
 import { judgeSandbox } from "../../core/askers/judgement.ts";
 import type { Asker } from "../../core/askers/knowledge.ts";
@@ -10,9 +11,10 @@ import type { PortState } from "../../core/askers/unsettled.ts";
 import type { Cut } from "../../core/cut.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import { openPortTable } from "../../edge/kernel/nftables/port-table.ts";
-import type { FoundAddresses } from "../../edge/sandbox/addresses.ts";
+import type { FoundInside } from "../../edge/sandbox/addresses.ts";
 import { openPorts, type Port, type Ports } from "../../edge/sandbox/ports/ports.ts";
 import { type Attempt, createAttempt, portsOf } from "./attempt.ts";
+import { ForeignInterfaces } from "./foreign-interfaces.ts";
 import { PortGuards } from "./port-guards.ts";
 import { createSandboxEntries, type SandboxEntries } from "./sandbox-entries.ts";
 import { type SenderAddresses, Senders } from "./senders.ts";
@@ -28,7 +30,9 @@ export interface Standings {
    * Demands of the kernel what follows for a sandbox with these addresses, and says where it stands. What that closes is
    * in there on return, what it opens not before commit().
    */
-  enforce(sandbox: string, found: FoundAddresses): Standing;
+  enforce(sandbox: string, found: FoundInside): Standing;
+  /** By which interfaces nothing may leave it; undefined: as it was before. */
+  closedIn(sandbox: string): readonly SandboxInterface[] | undefined;
   /** Everything that was demanded is in the kernel on return, that of all ports in as few steps as it takes. */
   commit(): void;
   gone(sandbox: string): void;
@@ -75,6 +79,7 @@ class KernelStandings implements Standings {
   readonly #guardedEntries: SandboxEntries;
   readonly #cutOff: SandboxEntries;
   readonly #senders: Senders;
+  readonly #foreign: ForeignInterfaces;
   readonly #strangeBridges = new StrangeBridges();
   /** By sandbox, until commit(): what it demanded last. */
   #demands = new Map<string, Demand>();
@@ -97,6 +102,12 @@ class KernelStandings implements Standings {
     });
     this.#guardedEntries = createSandboxEntries(sets, "guarded", options.onSecondPart);
     this.#cutOff = createSandboxEntries(sets, "quarantine");
+    this.#foreign = new ForeignInterfaces({
+      engine,
+      found,
+      nowMs: options.nowMs,
+      onChange: options.onForeignInterfaces,
+    });
     this.#senders = new Senders({
       ...found,
       indexNow: engine.indexNow,
@@ -121,7 +132,7 @@ class KernelStandings implements Standings {
     }
   }
 
-  enforce(sandbox: string, found: FoundAddresses): Standing {
+  enforce(sandbox: string, found: FoundInside): Standing {
     const { indexNow, unknownSandboxesNow, meet, markUndecided, hearOf } = this.#options.engine;
     this.#forgetDemand(sandbox);
     const addresses = [...new Set(found.addresses.map(({ address }) => address))];
@@ -137,7 +148,8 @@ class KernelStandings implements Standings {
     const evidence = { index, unknownSandboxes, asker, addresses: may.senders, bridges, strange, awaitsList };
     const { standing, quarantine, isGuarded, isUndecided } = judgeSandbox(evidence);
     const unheard = this.#mayBeOnBoth(standing, asker);
-    markUndecided(sandbox, isUndecided || unheard);
+    const isListAwaited = this.#foreign.judge({ asker, standing, found, its });
+    markUndecided(sandbox, isUndecided || unheard || isListAwaited);
     if (standing.kind === "guarded") hearOf(asker);
     const isKnown = standing.kind !== "unknown";
     // Before anything that may fail. What an earlier run knew of a sandbox counts until this one does.
@@ -160,6 +172,10 @@ class KernelStandings implements Standings {
     return isUndecided ? { kind: "unknown" } : standing;
   }
 
+  closedIn(sandbox: string): readonly SandboxInterface[] | undefined {
+    return this.#foreign.closedIn(sandbox);
+  }
+
   commit(): void {
     const demands = [...this.#demands.values()];
     this.#demands.clear();
@@ -176,6 +192,7 @@ class KernelStandings implements Standings {
     this.#guardedEntries.put(sandbox, []);
     this.#cutOff.put(sandbox, []);
     this.#strangeBridges.gone(sandbox);
+    this.#foreign.gone(sandbox);
     this.#settling?.gone(sandbox);
     this.#forgetDemand(sandbox);
     this.#guards.gone(sandbox);

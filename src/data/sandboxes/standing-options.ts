@@ -4,6 +4,7 @@ import type { AskerIndex } from "../../core/askers/index-of-askers.ts";
 import type { Asker } from "../../core/askers/knowledge.ts";
 import type { UnknownSandboxes } from "../../core/askers/unknown-sandboxes.ts";
 import type { IpAddress } from "../../core/model/address.ts";
+import type { Container } from "../../core/model/topology.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
 import type { PortPair } from "../../edge/sandbox/ports/offload-notes.ts";
@@ -22,6 +23,8 @@ export interface StandingsOptions {
   readonly onChange: (sandboxes: readonly string[]) => void;
   /** Rules must look through more than the first part of the set of guarded addresses now. */
   readonly onSecondPart: () => void;
+  /** What there is to say of interfaces that nothing may leave by, one sentence for each container. */
+  readonly onForeignInterfaces: (sentences: readonly string[]) => void;
   readonly onProblem: (problem: string) => void;
 }
 
@@ -37,6 +40,10 @@ export interface EngineView {
   readonly isUnheard: (asker: Asker) => boolean;
   /** Whether anything in its sandbox may put frames on a wire by hand. */
   readonly mayForge: (asker: Asker) => boolean;
+  /** Who it is, if the engine has told. */
+  readonly whoIs: (asker: Asker) => Container | undefined;
+  /** Whether a container in its sandbox may make interfaces there. */
+  readonly mayMakeInterfaces: (asker: Asker) => boolean;
   /** Whether it is not certain yet that nothing need be done about it; it is judged again when more is known. */
   readonly markUndecided: (sandbox: string, isUndecided: boolean) => void;
   /** When the last list of the engine's networks and containers began. */
@@ -68,6 +75,8 @@ export interface SandboxView {
   readonly holdersOf: (address: IpAddress) => ReadonlySet<string>;
   /** Whether the host itself has it, as far as that was read. */
   readonly isHosts: (address: IpAddress) => boolean;
+  /** Whether a sandbox belongs to another user namespace than the host's. */
+  readonly hasOwnUsers: (sandbox: string) => boolean;
   /** Cuts a sandbox off inside of it, where that cannot be done at its ports. */
   readonly cutInside: (sandbox: string, cut: boolean) => void;
   readonly isCutInside: (sandbox: string) => boolean;

@@ -27,6 +27,8 @@ export function startStandings(parts: BaseParts, sandboxes: () => Sandboxes | un
         if (view.knowledge.isUnheard(asker)) engine.refresh();
       },
       mayForge: (asker) => view.knowledge.mayForge(asker),
+      whoIs: (asker) => view.knowledge.whoIs(asker),
+      mayMakeInterfaces: (asker) => view.knowledge.mayMakeInterfaces(asker),
       isUnheard: (asker) => view.knowledge.isUnheard(asker),
       markUndecided(sandbox, isUndecided) {
         if (pending.mark(sandbox, isUndecided)) engine.refresh();
@@ -48,6 +50,7 @@ export function startStandings(parts: BaseParts, sandboxes: () => Sandboxes | un
       isRead: (sandbox) => sandboxes()?.isRead(sandbox) === true,
       holdersOf: (address) => sandboxes()?.holdersOf(address) ?? nobody,
       isHosts: (address) => parts.hostAddresses.has(address),
+      hasOwnUsers: (sandbox) => sandboxes()?.hasOwnUsers(sandbox) === true,
       cutInside: (sandbox, cut) => sandboxes()?.cutInside(sandbox, cut),
       isCutInside: (sandbox) => sandboxes()?.isCutInside(sandbox) === true,
       keepChecksums: (sandbox, pairs) => sandboxes()?.keepChecksums(sandbox, pairs) === true,
@@ -56,6 +59,7 @@ export function startStandings(parts: BaseParts, sandboxes: () => Sandboxes | un
     nowMs: monotonicMs,
     onChange: (changed) => sandboxes()?.judge(changed),
     onSecondPart: () => parts.telling.tell({ kind: "second-part" }),
+    onForeignInterfaces: (sentences) => parts.telling.tell({ kind: "foreign-interfaces", sentences }),
     onProblem: parts.telling.problem,
   });
 }

@@ -159,6 +159,8 @@ export class SandboxLayer {
     if (sandbox === undefined || route === undefined) return { kind: "unknown" };
     if (route.kind !== "device") return route;
     const { source, link, toAll } = route;
+    const isClosed = this.#standings.closedIn(sandbox)?.some(({ index }) => index === link.index) === true;
+    if (isClosed) return { kind: "closed", source };
     const port = this.#standings.portsOf(sandbox).find(({ peer }) => peer === link.index);
     if (port?.bridge !== undefined)
       return { kind: "bridge", source, bridge: port.bridge, ...(toAll === true ? { toAll } : {}) };
@@ -209,6 +211,7 @@ export class SandboxLayer {
       readiness,
       onAppear: (sandbox, namespaceFd) => this.#standings.appear(sandbox, namespaceFd),
       enforce: (found, sandbox) => this.#standings.enforce(sandbox, found),
+      closedIn: (sandbox) => this.#standings.closedIn(sandbox),
       commit: () => this.#standings.commit(),
       isTold: (sandbox) => view.knowledge.isTold(sandbox),
       portsWait: () => this.#portsWait,

@@ -145,9 +145,9 @@ export function interfaceName(index: number): string | undefined {
   return native.indexToName(index, name) === null ? undefined : name.toString("utf8", 0, name.indexOf(0));
 }
 
-/** @param argument address of what the request is about */
-export function ioctl(fd: number, request: number, argument: bigint, what: string): void {
-  checked("ioctl", what, native.ioctl(fd, request, argument));
+/** @param argument address of what the request is about @returns what that says of the request, such as a descriptor */
+export function ioctl(fd: number, request: number, argument: bigint, what: string): number {
+  return checked("ioctl", what, native.ioctl(fd, request, argument));
 }
 
 /** Has the socket send and receive by one interface only. */

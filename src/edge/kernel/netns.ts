@@ -3,10 +3,12 @@
 
 import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from "node:fs";
 import { DockerwallError, messageOf } from "../../errors.ts";
-import { abort, CLONE_NEWNET, setns, unshare } from "./libc.ts";
+import { abort, CLONE_NEWNET, ioctl, SystemCallError, setns, unshare } from "./libc.ts";
 
 /** The calling thread's own; `/proc/self` would be that of the main thread. */
 const OWN_NAMESPACE = "/proc/thread-self/ns/net";
+
+const NS_GET_USERNS = 0xb701;
 
 /** Opened when first needed, in the thread that needs it, and kept: going home must not depend on anything. */
 let home: number | undefined;
@@ -69,6 +71,23 @@ export function namespaceInode(namespace: number | string): number {
 export function isOwnNamespace(fd: number): boolean {
   homeDescriptor();
   return namespaceInode(fd) === homeInode;
+}
+
+/** Whether a namespace belongs to another user namespace than the calling thread is in. @see ioctl_ns(2) */
+export function isOfOtherUsers(fd: number): boolean {
+  let users: number;
+  try {
+    users = ioctl(fd, NS_GET_USERNS, 0n, "the user namespace of a network namespace");
+  } catch (error) {
+    // It is none of ours, nor of those inside ours.
+    if (error instanceof SystemCallError) return true;
+    throw error;
+  }
+  try {
+    return namespaceInode(users) !== namespaceInode("/proc/thread-self/ns/user");
+  } finally {
+    closeSync(users);
+  }
 }
 
 function homeDescriptor(): number {

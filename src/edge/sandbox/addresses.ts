@@ -2,6 +2,7 @@
 // NET_ADMIN a container can have any number of addresses, so only the first of them are read, and few of those are
 // kept.
 
+import type { SandboxInterface } from "../../core/askers/foreign-interfaces.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import { AF_INET, AF_INET6 } from "../kernel/libc.ts";
 import {
@@ -9,7 +10,8 @@ import {
   readInterfaceAddress,
   writeGetAddresses,
 } from "../kernel/netlink/addresses.ts";
-import { NETLINK_ROUTE, NetlinkSocket, openNetlink } from "../kernel/netlink/socket.ts";
+import { readLinkEvent, writeGetLinks } from "../kernel/netlink/links.ts";
+import { NETLINK_ROUTE, NetlinkSocket, openNetlink, withNetlink } from "../kernel/netlink/socket.ts";
 import { withNamespace } from "../kernel/netns.ts";
 import { LOOPBACK_INDEX } from "./sockets.ts";
 
@@ -31,15 +33,26 @@ export interface FoundAddresses {
   readonly linkLocal: readonly SandboxAddress[];
 }
 
-export interface SandboxAddresses extends FoundAddresses {
+/** What a sandbox has, as its kernel tells of it. */
+export interface FoundInside extends FoundAddresses {
+  /** All but its loopback, with addresses or not. */
+  readonly interfaces: readonly SandboxInterface[];
+}
+
+export interface SandboxAddresses extends FoundInside {
   /** False where it may have more: what is not among these may be on it all the same. */
   readonly isWhole: boolean;
 }
 
 /** Of one that was not looked into yet. */
-export const unreadAddresses: SandboxAddresses = { addresses: [], linkLocal: [], isWhole: false };
+export const unreadAddresses: SandboxAddresses = {
+  addresses: [],
+  linkLocal: [],
+  interfaces: [],
+  isWhole: false,
+};
 
-/** Of one family, those of loopback among them. */
+/** Of one family, those of loopback among them; and of interfaces. */
 const mostRead = 1024;
 /** The kernel gives one to each interface. */
 const mostLinkLocalPerInterface = 4;
@@ -61,13 +74,14 @@ export function readAddresses(addressFd: number, namespaceFd: number): SandboxAd
     return {
       addresses: [...of4.addresses, ...of6.addresses],
       linkLocal: of6.linkLocal,
+      interfaces: readInterfaces(),
       isWhole: of4.isWhole && of6.isWhole,
     };
   });
 }
 
 /** Each with a socket of its own, as the rest of what is not read stays in it. */
-function readFamily(family: number): SandboxAddresses {
+function readFamily(family: number): Omit<SandboxAddresses, "interfaces"> {
   const addresses = new FirstOfEach(mostPerInterface);
   const linkLocal = new FirstOfEach(mostLinkLocalPerInterface);
   const socket = openNetlink(NETLINK_ROUTE, "addresses of a sandbox");
@@ -88,6 +102,18 @@ function readFamily(family: number): SandboxAddresses {
     linkLocal: linkLocal.list(),
     isWhole: wereAll && addresses.areAll && linkLocal.areAll,
   };
+}
+
+function readInterfaces(): readonly SandboxInterface[] {
+  const found: SandboxInterface[] = [];
+  withNetlink(NETLINK_ROUTE, "the interfaces of a sandbox", (socket) => {
+    writeGetLinks(socket.writer);
+    socket.dumpFirst("the interfaces of a sandbox", mostRead, (message) => {
+      const event = readLinkEvent(message);
+      if (event?.kind === "link" && event.link.index !== LOOPBACK_INDEX) found.push(event.link);
+    });
+  });
+  return found;
 }
 
 class FirstOfEach {

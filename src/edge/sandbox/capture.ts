@@ -2,6 +2,7 @@
 // guarded network.
 
 import { networkInterfaces } from "node:os";
+import type { SandboxInterface } from "../../core/askers/foreign-interfaces.ts";
 import type { LateCapture } from "../../core/askers/late-captures.ts";
 import { contained } from "../../core/contain.ts";
 import type { IpAddress } from "../../core/model/address.ts";
@@ -10,7 +11,13 @@ import { withNamespace } from "../kernel/netns.ts";
 import { lateCaptureOf } from "./flows/late-capture.ts";
 import type { PastFlows } from "./flows/past-flows.ts";
 import type { Attempt, Sandbox, TellOf } from "./sandbox.ts";
-import { holdInterfaces, installSandboxTable, pinGateways, removeSandboxTables } from "./table.ts";
+import {
+  closeInterfaces,
+  holdInterfaces,
+  installSandboxTable,
+  pinGateways,
+  removeSandboxTables,
+} from "./table.ts";
 
 export interface CaptureOptions {
   readonly attempt: Attempt;
@@ -35,6 +42,8 @@ export interface Capture {
   lead(sandbox: Sandbox): void;
   /** Keeps back what leaves by an interface that is not among the sandbox's. */
   hold(sandbox: Sandbox): void;
+  /** Lets nothing leave by these interfaces, in place of others before. */
+  close(sandbox: Sandbox, interfaces: readonly SandboxInterface[]): void;
   /** Keeps lookups of these gateways on their way there. */
   pin(sandbox: Sandbox, gateways: readonly IpAddress[]): void;
   /** Gives it back to the engine's own resolver, when it is still open then. */
@@ -83,8 +92,7 @@ export function createCapture(options: CaptureOptions): Capture {
 
   function release(sandbox: Sandbox): void {
     withNamespace(sandbox.namespaceFd, () => removeSandboxTables(sandbox.owner));
-    sandbox.captured = false;
-    sandbox.gateways = [];
+    noteRelease(sandbox);
     onChange(sandbox);
     sandbox.checksums.giveBack();
   }
@@ -106,10 +114,22 @@ export function createCapture(options: CaptureOptions): Capture {
     install,
     lead,
     hold,
+    close: (sandbox, interfaces) => attempt(sandbox.name, () => close(sandbox, interfaces)),
     pin: (sandbox, gateways) => attempt(sandbox.name, () => pin(sandbox, gateways)),
     release,
     releaseSoon,
   };
+}
+
+function noteRelease(sandbox: Sandbox): void {
+  sandbox.captured = false;
+  sandbox.gateways = [];
+  sandbox.closed = undefined;
+}
+
+function close(sandbox: Sandbox, interfaces: readonly SandboxInterface[]): void {
+  withNamespace(sandbox.namespaceFd, () => closeInterfaces(interfaces, sandbox.owner));
+  sandbox.closed = interfaces;
 }
 
 function pin(sandbox: Sandbox, gateways: readonly IpAddress[]): void {

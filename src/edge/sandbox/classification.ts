@@ -16,7 +16,7 @@ import type { Sandbox, TellOf } from "./sandbox.ts";
 import type { Interfaces } from "./table.ts";
 
 export interface ClassificationOptions
-  extends Pick<SandboxesOptions, "enforce" | "commit" | "isTold" | "portsWait"> {
+  extends Pick<SandboxesOptions, "enforce" | "closedIn" | "commit" | "isTold" | "portsWait"> {
   readonly tellOf: TellOf;
   readonly register: SandboxRegister;
   readonly holders: AddressHolders;
@@ -148,6 +148,7 @@ function actOn(judged: Judged, options: ClassificationOptions): void {
   const { capture, questions } = options;
   const { sandbox, standing } = judged;
   sandbox.standing = standing;
+  closeAnew(sandbox, options);
   const interfaces = interfacesOf(judged, options);
   const changed = interfaces.toString() !== sandbox.interfaces.toString();
   sandbox.interfaces = interfaces;
@@ -160,15 +161,23 @@ function actOn(judged: Judged, options: ClassificationOptions): void {
   if (standing.kind !== "unknown") questions.settle(sandbox);
 }
 
-/** Those whose addresses have been seen to. */
-function interfacesOf(judged: Judged, { isTold, portsWait }: ClassificationOptions): Interfaces {
+/** First, as what is held leaves by none of them. */
+function closeAnew(sandbox: Sandbox, { capture, closedIn }: ClassificationOptions): void {
+  const closed = closedIn(sandbox.name);
+  if (closed !== undefined && JSON.stringify(closed) !== JSON.stringify(sandbox.closed))
+    capture.close(sandbox, closed);
+}
+
+/** Those whose addresses have been seen to, and that are not closed. */
+function interfacesOf(judged: Judged, { isTold, portsWait, closedIn }: ClassificationOptions): Interfaces {
   const { sandbox, standing, found } = judged;
   // A packet that is kept back inside is an error for its sender; one that waits on the host is only late. A guarded
   // container's other interfaces are kept back inside all the same, as nothing waits on the host while we are dead.
   if (standing.kind !== "guarded" && portsWait()) return "all";
   // The engine gives out no addresses on some networks; what it has told of and left without one is nobody's to hold.
   if (standing.kind === "unknown" && isTold(sandbox.name)) return "all";
-  return [...new Set(found.map(({ index }) => index))].sort();
+  const closed = new Set(closedIn(sandbox.name)?.map(({ index }) => index));
+  return [...new Set(found.map(({ index }) => index))].filter((index) => !closed.has(index)).sort();
 }
 
 /** Until it is known again where a sandbox stands, what was pinned stays; an open one loses it with its capture. */

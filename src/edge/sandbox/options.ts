@@ -1,10 +1,11 @@
 // What the capture asks of its owner, and what it tells.
 
+import type { SandboxInterface } from "../../core/askers/foreign-interfaces.ts";
 import type { Standing } from "../../core/askers/index-of-askers.ts";
 import type { LateCapture } from "../../core/askers/late-captures.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { Readiness } from "../kernel/readiness.ts";
-import type { FoundAddresses } from "./addresses.ts";
+import type { FoundInside } from "./addresses.ts";
 import type { Fate } from "./folder/unseen-files.ts";
 import type { SandboxQuery } from "./lookups/query.ts";
 
@@ -17,7 +18,9 @@ export interface SandboxesOptions {
    * Demands of the kernel what follows for a sandbox with these addresses. What that closes is in there on return, what
    * it opens not before commit().
    */
-  readonly enforce: (found: FoundAddresses, sandbox: string) => Standing;
+  readonly enforce: (found: FoundInside, sandbox: string) => Standing;
+  /** By which interfaces nothing may leave it, by what it was judged by last; undefined: as it was before. */
+  readonly closedIn: (sandbox: string) => readonly SandboxInterface[] | undefined;
   /** Everything that was demanded is in the kernel when it returns; what is refused is a problem. Not to throw: after it has, nothing that was demanded counts as in force. */
   readonly commit: () => void;
   /** Whether the engine has told whose a sandbox is. */

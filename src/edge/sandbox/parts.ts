@@ -64,9 +64,10 @@ export function createParts(options: SandboxesOptions): Parts {
     isLive,
     onProblem,
   });
-  const { enforce, commit, isTold, portsWait } = options;
+  const { enforce, closedIn, commit, isTold, portsWait } = options;
   const classification = createClassification({
     enforce,
+    closedIn,
     commit,
     isTold,
     portsWait,

@@ -1,6 +1,7 @@
 // One network sandbox of the engine: its namespace, our sockets and tables in it, and what we know about it.
 
 import { closeSync } from "node:fs";
+import type { SandboxInterface } from "../../core/askers/foreign-interfaces.ts";
 import type { Standing } from "../../core/askers/index-of-askers.ts";
 import type { OnFailure } from "../../core/contain.ts";
 import type { Transport } from "../../core/dns/wire/message.ts";
@@ -43,6 +44,8 @@ export interface Sandbox {
   readTimer: NodeJS.Timeout | undefined;
   /** Indexes of the interfaces that packets may leave by while it is captured. */
   interfaces: Interfaces;
+  /** By which nothing leaves; undefined while that is as an earlier run has left it. */
+  closed: readonly SandboxInterface[] | undefined;
   /** Never rejects. */
   listening: Promise<readonly Lasting[]>;
   unwatch: () => void;
@@ -93,6 +96,7 @@ export function openSandbox(name: string, namespaceFd: number, fresh: boolean): 
       pace: createPace(reading),
       readTimer: undefined,
       interfaces: [],
+      closed: undefined,
       listening: Promise.resolve([]),
       unwatch: () => undefined,
       releaseTimer: undefined,

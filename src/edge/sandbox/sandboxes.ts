@@ -8,7 +8,7 @@ import type { IpAddress } from "../../core/model/address.ts";
 import type { Destination } from "../../core/path/way.ts";
 import { messageOf } from "../../errors.ts";
 import { type Route, readRoute } from "../kernel/netlink/routes.ts";
-import { withNamespace } from "../kernel/netns.ts";
+import { isOfOtherUsers, withNamespace } from "../kernel/netns.ts";
 import { watchAddresses } from "./address-watch.ts";
 import { watchSandboxes } from "./folder/watch.ts";
 import { askInSandbox } from "./lookups/relay.ts";
@@ -33,6 +33,8 @@ export interface Sandboxes {
   reclassify(): void;
   /** The same for some. */
   judge(names: readonly string[]): void;
+  /** Whether it belongs to another user namespace than ours. */
+  hasOwnUsers(name: string): boolean;
   /** Cuts a sandbox off inside of it, or no longer. */
   cutInside(name: string, cut: boolean): void;
   /** Whether it is, read from the kernel. */
@@ -100,6 +102,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     holdersOf: (address) => holders.of(address),
     reclassify: () => classification.settle(register.values()),
     judge: (names) => classification.settle(names.flatMap((name) => register.get(name) ?? [])),
+    hasOwnUsers: (name) => ifThere(name, ({ namespaceFd }) => isOfOtherUsers(namespaceFd)) === true,
     cutInside: (name, cut) => ifThere(name, (sandbox) => cutSandbox(sandbox, cut)),
     isCutInside: (name) => ifThere(name, isSandboxCut) === true,
     keepChecksums: (name, pairs) =>

@@ -26,10 +26,16 @@
 //
 //   cut      Nothing comes in or goes out except by loopback. Frames that are put on a wire by hand bypass it.
 //
+// A fifth one is at the interfaces that neither the engine nor the container itself has made:
+//
+//   interface-N  Nothing goes out by the interface with index N, frames that are put on its wire by hand and what the
+//                container forwards included. Before 5.16 the kernel has no such place: there, the hold alone keeps back
+//                what the container's own sockets send.
+//
 // The tables belong to a socket of ours that stays open, so that NET_ADMIN in the container cannot remove them; and
 // they persist, so that they outlive us. Kernels before 6.9 cannot do both, and there the tables have no owner.
 
-import { cutTable, gatewayTable, holdTable, sandboxTable } from "../../core/firewall/names.ts";
+import { cutTable, foreignTable, gatewayTable, holdTable, sandboxTable } from "../../core/firewall/names.ts";
 import { addressBytes, type IpAddress } from "../../core/model/address.ts";
 import { type Protocol, protocolNumbers } from "../../core/model/service.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
@@ -121,6 +127,36 @@ export function holdInterfaces(interfaces: Interfaces, owner?: TableOwner): void
   });
 }
 
+/** Lets nothing leave by these interfaces, in place of others before, in one step. @throws NetlinkError */
+export function closeInterfaces(
+  interfaces: readonly { readonly index: number; readonly name: string }[],
+  owner?: TableOwner,
+): void {
+  if (interfaces.length === 0) {
+    removeOurs([foreignTable], owner);
+    return;
+  }
+  try {
+    replaceTable(foreignTable, owner, ({ writer }) => {
+      for (const { index, name: device } of interfaces) {
+        const name = `interface-${index}`;
+        writeNewChain(writer, {
+          table: foreignTable,
+          name,
+          type: "filter",
+          hook: "egress",
+          priority: FIRST,
+          device,
+        });
+        // A chain may come to hang on the next device of that name.
+        writeNewRule(writer, foreignTable, name, [outputInterface(index), verdict("drop")]);
+      }
+    });
+  } catch (error) {
+    if (!(error instanceof NetlinkError) || error.code !== "KERNEL_UNSUPPORTED") throw error;
+  }
+}
+
 /** Keeps questions to these addresses on their way there, in place of earlier ones; without any, no longer. */
 export function pinGateways(gateways: readonly IpAddress[], owner?: TableOwner): void {
   if (gateways.length === 0) {
@@ -208,12 +244,12 @@ export function probeSandboxTable(): void {
 
 /** Takes our tables out of the namespace of the calling thread; none there is no error. */
 export function removeSandboxTables(owner?: TableOwner): void {
-  removeOurs([sandboxTable, holdTable, gatewayTable], owner);
+  removeOurs([sandboxTable, holdTable, gatewayTable, foreignTable], owner);
 }
 
 /** The same with what cuts it off. */
 export function removeAllSandboxTables(): void {
-  removeOurs([sandboxTable, holdTable, gatewayTable, cutTable], undefined);
+  removeOurs([sandboxTable, holdTable, gatewayTable, foreignTable, cutTable], undefined);
 }
 
 function removeOurs(tables: readonly NftTable[], owner: TableOwner | undefined): void {

@@ -30,3 +30,14 @@ test("a picture tells what is new since the last one, and a network counts from 
   assert.deepEqual(learn(["wide"], ["n1"], 4), ["wide"]);
   assert.deepEqual([...told.guardedSince], [["n1", 4]]);
 });
+
+test("foreign interfaces are told once, and once when they are gone", () => {
+  const told = new Told();
+  const learn = (...sentences: readonly string[]): readonly string[] =>
+    told.learnForeign(sentences).map(({ kind, sentence }) => `${kind}: ${sentence}`);
+  assert.deepEqual(learn("web"), ["warning: web"]);
+  assert.deepEqual(learn("web", "db"), ["warning: db"]);
+  assert.deepEqual(learn("db"), ["solved: web"]);
+  assert.deepEqual(told.foreign, ["db"]);
+  assert.deepEqual(learn(), ["solved: db"]);
+});

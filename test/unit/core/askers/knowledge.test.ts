@@ -34,3 +34,22 @@ it("may do so where another container that can has joined its network", () => {
   assert.equal(mayForge(meek, { ...able, networkMode: "container:third" }), false);
   assert.equal(mayForge(meek, { ...able, networkMode: "container:meek", forgesNothing: true }), false);
 });
+
+it("may make interfaces where it, or one that has joined its network in any number of steps, has NET_ADMIN", () => {
+  const mayMake = (...containers: readonly Container[]): boolean =>
+    new Knowledge({ topology: { containers }, guarded: [] }).mayMakeInterfaces(asker);
+  assert.equal(mayMake(), true, "nobody has told");
+  assert.equal(mayMake(meek), false);
+  for (const hazard of ["net-admin", "privileged"] as const)
+    assert.equal(mayMake({ ...meek, hazards: [hazard] }), true);
+  assert.equal(mayMake({ ...meek, hazards: ["sys-admin"] }), false);
+  const joined = (name: string, networkMode: string): Container => ({
+    ...{ ...meek, id: name, name, networkMode, sandbox: undefined },
+  });
+  const able = (name: string, networkMode: string): Container => ({
+    ...{ ...joined(name, networkMode), hazards: ["net-admin"] },
+  });
+  assert.equal(mayMake(meek, able("other", "container:meek")), true);
+  assert.equal(mayMake(meek, joined("other", "container:meek"), able("third", "container:other")), true);
+  assert.equal(mayMake(meek, able("other", "app")), false);
+});

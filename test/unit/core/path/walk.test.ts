@@ -282,6 +282,11 @@ describe("the way of a packet", () => {
       { way: { kind: "none" }, sender: { quarantined: true } },
       "dropped quarantine",
     ],
+    [
+      "by an interface that is closed",
+      { way: { kind: "closed", source: "10.9.0.2" as IpAddress } },
+      "dropped foreign-interface",
+    ],
     ["by macvlan", { way: device("macvlan") }, "not-ours unfiltered-network"],
     ["by a VPN of its own", { way: device("tun") }, "unknown tunnel"],
     ["a source of its own making", { policy: allowed, ownsSource: false }, "dropped foreign-source"],

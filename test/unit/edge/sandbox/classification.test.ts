@@ -58,6 +58,7 @@ function start(
       order.push("commits");
       commit();
     },
+    closedIn: () => undefined,
     isTold: () => false,
     portsWait: () => false,
     register: {
