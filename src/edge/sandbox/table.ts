@@ -24,7 +24,8 @@
 //
 // A fourth one replaces what a kernel before 5.16 cannot do at a port:
 //
-//   cut      Nothing comes in or goes out except by loopback. Frames that are put on a wire by hand bypass it.
+//   cut      Nothing comes in or goes out except by loopback, and by what an engine announces of an address that it gives.
+//            Frames that are put on a wire by hand bypass it.
 //
 // A fifth one is at the interfaces that neither the engine nor the container itself has made:
 //
@@ -43,6 +44,7 @@ import { NetlinkError } from "../kernel/netlink/refusal.ts";
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink, withNetlink } from "../kernel/netlink/socket.ts";
 import { withNewNamespace } from "../kernel/netns.ts";
 import {
+  announcement,
   destinationAddress,
   destinationNat,
   destinationPort,
@@ -188,6 +190,8 @@ export function cutInside(cut: boolean, owner?: TableOwner): void {
       writeNewChain(writer, { table: cutTable, name: hook, type: "filter", hook, priority: FIRST });
       const loopback = hook === "input" ? inputInterface(LOOPBACK_INDEX) : outputInterface(LOOPBACK_INDEX);
       writeNewRule(writer, cutTable, hook, [loopback, verdict("accept")]);
+      // As in the hold: a container in quarantine must start. It gets as far as the port, where that is cut.
+      if (hook === "output") writeNewRule(writer, cutTable, hook, [...announcement(), verdict("accept")]);
       writeNewRule(writer, cutTable, hook, [verdict("drop")]);
     }
   });

@@ -57,6 +57,11 @@ const EXTENSION_PRESENT = 1;
 const FRAGMENT_AT = 6;
 const FRAGMENT_MASK = Uint8Array.of(0x3f, 0xff);
 
+/** ff02::1 */
+const allNodes = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+const ICMPV6 = 58;
+const NEIGHBOUR_ADVERTISEMENT = 136;
+
 /** One expression of a rule, written when its rule is. */
 export type Expression = (writer: NetlinkWriter) => void;
 
@@ -219,6 +224,16 @@ export function linkLocalMulticast(): readonly Expression[] {
   return [
     metaIs(META_NFPROTO, Uint8Array.of(AF_INET6)),
     payloadIs(PAYLOAD_NETWORK, 24, Uint8Array.of(0xff, 2)),
+  ];
+}
+
+/** `meta nfproto ipv6 ip6 daddr ff02::1 icmpv6 type nd-neighbor-advert`: of a new address, to all on the link. */
+export function announcement(): readonly Expression[] {
+  return [
+    metaIs(META_NFPROTO, Uint8Array.of(AF_INET6)),
+    addressIn("ip6Destination", allNodes, 128),
+    transportProtocol(ICMPV6),
+    messageType(NEIGHBOUR_ADVERTISEMENT),
   ];
 }
 
