@@ -30,8 +30,9 @@
 // A fifth one is at the interfaces that neither the engine nor the container itself has made:
 //
 //   interface-N  Nothing goes out by the interface with index N, frames that are put on its wire by hand and what the
-//                container forwards included. Before 5.16 the kernel has no such place: there, the hold alone keeps back
-//                what the container's own sockets send.
+//                container forwards included. Only ARP does, and what an engine announces: it may have put the interface
+//                there for a network that it has not told of yet. Before 5.16 the kernel has no such place: there, the
+//                hold alone keeps back what the container's own sockets send.
 //
 // The tables belong to a socket of ours that stays open, so that NET_ADMIN in the container cannot remove them; and
 // they persist, so that they outlive us. Kernels before 6.9 cannot do both, and there the tables have no owner.
@@ -49,7 +50,9 @@ import {
   destinationNat,
   destinationPort,
   type Expression,
+  etherType,
   inputInterface,
+  ipv6,
   linkLocalMulticast,
   outputInterface,
   transportProtocol,
@@ -68,6 +71,8 @@ import {
 import { LOOPBACK_INDEX, resolverBytes as resolver } from "./sockets.ts";
 
 const DNS_PORT = 53;
+const ARP = 0x0806;
+const IP6 = 0x86dd;
 /** Docker's is -100 (NF_IP_PRI_NAT_DST). */
 const BEFORE_DOCKER = -101;
 /** A chain that comes later with the same priority is put before it (nf_hook_entries_grow()). */
@@ -151,7 +156,10 @@ export function closeInterfaces(
           device,
         });
         // A chain may come to hang on the next device of that name.
-        writeNewRule(writer, foreignTable, name, [outputInterface(index), verdict("drop")]);
+        const by = outputInterface(index);
+        writeNewRule(writer, foreignTable, name, [by, etherType(ARP), verdict("accept")]);
+        writeNewRule(writer, foreignTable, name, [by, etherType(IP6), ...announcement(), verdict("accept")]);
+        writeNewRule(writer, foreignTable, name, [by, verdict("drop")]);
       }
     });
   } catch (error) {
@@ -191,7 +199,8 @@ export function cutInside(cut: boolean, owner?: TableOwner): void {
       const loopback = hook === "input" ? inputInterface(LOOPBACK_INDEX) : outputInterface(LOOPBACK_INDEX);
       writeNewRule(writer, cutTable, hook, [loopback, verdict("accept")]);
       // As in the hold: a container in quarantine must start. It gets as far as the port, where that is cut.
-      if (hook === "output") writeNewRule(writer, cutTable, hook, [...announcement(), verdict("accept")]);
+      if (hook === "output")
+        writeNewRule(writer, cutTable, hook, [ipv6(), ...announcement(), verdict("accept")]);
       writeNewRule(writer, cutTable, hook, [verdict("drop")]);
     }
   });

@@ -75,6 +75,11 @@ export function frameTo(mac: string): Expression {
   return payloadIs(PAYLOAD_LINK, 0, Buffer.from(mac.replaceAll(":", ""), "hex"));
 }
 
+/** `ether type NUMBER`: by the bytes of the frame. What a frame by hand is said to carry, its sender says. */
+export function etherType(type: number): Expression {
+  return payloadIs(PAYLOAD_LINK, 12, portBytes(type));
+}
+
 /** `meta pkttype host`: the frame is for the MAC of the very device that it has come in by */
 export function frameToDevice(): Expression {
   return metaIs(META_PKTTYPE, Uint8Array.of(PACKET_HOST));
@@ -221,16 +226,17 @@ export function outputInterface(index: number): Expression {
 
 /** `ip6 daddr ff02::/16`, in a table of both families */
 export function linkLocalMulticast(): readonly Expression[] {
-  return [
-    metaIs(META_NFPROTO, Uint8Array.of(AF_INET6)),
-    payloadIs(PAYLOAD_NETWORK, 24, Uint8Array.of(0xff, 2)),
-  ];
+  return [ipv6(), payloadIs(PAYLOAD_NETWORK, 24, Uint8Array.of(0xff, 2))];
 }
 
-/** `meta nfproto ipv6 ip6 daddr ff02::1 icmpv6 type nd-neighbor-advert`: of a new address, to all on the link. */
+/** `meta nfproto ipv6`, in a table of inet */
+export function ipv6(): Expression {
+  return metaIs(META_NFPROTO, Uint8Array.of(AF_INET6));
+}
+
+/** `ip6 daddr ff02::1 icmpv6 type nd-neighbor-advert`, of IPv6: an address that is new, to all on the link */
 export function announcement(): readonly Expression[] {
   return [
-    metaIs(META_NFPROTO, Uint8Array.of(AF_INET6)),
     addressIn("ip6Destination", allNodes, 128),
     transportProtocol(ICMPV6),
     messageType(NEIGHBOUR_ADVERTISEMENT),
