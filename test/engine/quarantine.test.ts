@@ -91,6 +91,11 @@ function follows(name: string): void {
     await run(engine, "rm", "-f", "squatter");
   }
 
+  const freshSubnets = (): string[] => {
+    const v6 = engine.link.prefix6.replace(/00::.*$/, "08::");
+    return ["--ipv6", "--subnet", "198.19.78.0/24", "--subnet", `${v6}/64`];
+  };
+
   before(async () => {
     engine = lab.engine(name);
     await deploy(engine);
@@ -130,6 +135,17 @@ function follows(name: string): void {
     const past = await kinds();
     printRow(name, `${rounds} starts with another address`, past.join(", ") || "nothing");
     assert.deepEqual([past, await lookups()], [[], 0]);
+  });
+
+  // Each may be the one in quarantine until the engine has told of it, and so may each new interface be anything.
+  it("others start, and join networks that have just been made, as without it", async () => {
+    for (let round = 0; round < rounds * 2; round++) {
+      await client(engine, "other", "app");
+      await network(engine, "fresh", round % 2 === 0 ? "www.example.com" : undefined, ...freshSubnets());
+      await run(engine, "network", "connect", "fresh", "other");
+      await run(engine, "rm", "-f", "other");
+      await run(engine, "network", "rm", "fresh");
+    }
   });
 
   it("nothing passes over restarts", async () => {
