@@ -12,6 +12,8 @@ import { delegations } from "../../support/lab/zones.ts";
 /** Whom the label of a guarded network names, by ports. */
 export const ally = "203.0.113.93";
 export const ally6 = "2001:db8:2::5d";
+/** Of UDP, where it takes orders; accomplice.py and attack.py have the same. */
+export const orderPort = 7000;
 /** As whom the accomplice sends; nobody answers there, and no label names them. */
 export const far = "203.0.113.94";
 export const far6 = "2001:db8:2::5e";

@@ -9,7 +9,7 @@ import { chosen } from "../../support/chosen.ts";
 import { deploy } from "../../support/dockerwall.ts";
 import { localRanges, localRanges6 } from "../../support/lab/addresses.ts";
 import { type Lab, startLab } from "../../support/lab/lab.ts";
-import { startAccomplice } from "./accomplice.ts";
+import { ally, orderPort, startAccomplice } from "./accomplice.ts";
 import { type Condition, conditions } from "./conditions.ts";
 import { encapsulated } from "./encapsulated.ts";
 import { errors } from "./errors.ts";
@@ -239,7 +239,9 @@ async function tryAll(name: string, index: number): Promise<void> {
   note("stage");
   // Answers of the internet are most of the packets, and prove nothing.
   const answers = [...localRanges, ...localRanges6].map((range) => `src net ${range}`);
-  const capture = await lab.capture(name, `not (${answers.join(" or ")})`, 2048);
+  // An order to the accomplice is none either: masquerade may give it the port by which an attempt is told.
+  const orders = `(dst host ${ally} and udp dst port ${orderPort})`;
+  const capture = await lab.capture(name, `not (${[...answers, orders].join(" or ")})`, 2048);
   const trial = new Trial(stage, note);
   const newcomers = async (): Promise<void> => {
     await prepareHeir(stage);
