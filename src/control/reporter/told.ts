@@ -33,7 +33,7 @@ export class Told {
   /** The data plane's counters. */
   counters: readonly CounterReading[] = [];
   /** What the last picture had to say. */
-  #sentences: ReadonlyMap<string, Statement> = new Map();
+  #sentences: Sentences = new Map();
 
   /** Takes another picture. @returns what is new since the last one, and what is no longer true */
   learn(
@@ -43,33 +43,44 @@ export class Told {
     nowMs: number,
   ): readonly Statement[] {
     const before = this.#sentences;
-    const now = new Map(statementsOf(classification, circles).map((each) => [each.sentence, each]));
-    const fresh = [...now.values()].filter(({ sentence }) => !before.has(sentence));
-    const gone = [...before.keys()].filter((sentence) => !now.has(sentence));
+    const now = bySentence(statementsOf(classification, circles));
     this.#sentences = now;
     this.classification = classification;
     this.containers = containers;
     this.circles = circles;
     this.guardedSince = guardedSinceOf(this.guardedSince, classification, nowMs);
-    return [...gone.map((sentence) => ({ kind: "solved" as const, sentence })), ...fresh];
+    return changes(before, now);
   }
 
   /** Learns why lookups do not arrive at the usual port, if so. @returns what is to be said of it */
   learnPort(problem: string | undefined): readonly Statement[] {
     this.listening = problem === undefined ? [] : [problem];
-    return this.listening.map((sentence) => ({ kind: "warning", sentence }));
+    return this.listening.map(warning);
   }
 
   /** Learns of foreign interfaces, all that there are. @returns what is new, and what is no longer true */
   learnForeign(sentences: readonly string[]): readonly Statement[] {
-    const gone = this.foreign.filter((sentence) => !sentences.includes(sentence));
-    const fresh = sentences.filter((sentence) => !this.foreign.includes(sentence));
+    const before = this.foreign;
     this.foreign = sentences;
-    return [
-      ...gone.map((sentence) => ({ kind: "solved" as const, sentence })),
-      ...fresh.map((sentence) => ({ kind: "warning" as const, sentence })),
-    ];
+    return changes(bySentence(before.map(warning)), bySentence(sentences.map(warning)));
   }
+}
+
+type Sentences = ReadonlyMap<string, Statement>;
+
+function bySentence(statements: readonly Statement[]): Sentences {
+  return new Map(statements.map((each) => [each.sentence, each]));
+}
+
+/** What is no longer true, and what is new. */
+function changes(before: Sentences, now: Sentences): readonly Statement[] {
+  const gone = [...before.keys()].filter((sentence) => !now.has(sentence));
+  const fresh = [...now.values()].filter(({ sentence }) => !before.has(sentence));
+  return [...gone.map((sentence): Statement => ({ kind: "solved", sentence })), ...fresh];
+}
+
+function warning(sentence: string): Statement {
+  return { kind: "warning", sentence };
 }
 
 function statementsOf(
@@ -77,7 +88,6 @@ function statementsOf(
   circles: readonly string[],
 ): readonly Statement[] {
   const problem = (sentence: string): Statement => ({ kind: "problem", sentence });
-  const warning = (sentence: string): Statement => ({ kind: "warning", sentence });
   return [
     ...[...[...problems.values()].flat(), ...containers.problems].map(problem),
     ...[...warnings, ...containers.warnings, ...circles].map(warning),

@@ -17,6 +17,9 @@ export interface Prefix {
   readonly length: number;
 }
 
+/** Link-local addresses of IPv6 (RFC 4291 2.5.6). */
+export const linkLocal6: Prefix = { address: "fe80::" as IpAddress, length: 10 };
+
 /** 4 or 6. */
 export function familyOf(address: IpAddress): Family {
   return address.includes(":") ? 6 : 4;

@@ -2,7 +2,7 @@
 // of lookups, the host itself or its neighbours, and at last the allowlists of the network that it leaves by. It is the
 // same way as src/core/firewall/ruleset describes for the kernel; tests send packets and compare.
 
-import { familyOf, type IpAddress, prefixContains } from "../model/address.ts";
+import { familyOf, type IpAddress, linkLocal6, prefixContains } from "../model/address.ts";
 import type { Container, Network } from "../model/topology.ts";
 import type { ReadPacket } from "./reading.ts";
 import { containerAt, isKeptOff, isOn, narrowestAt, type Surroundings } from "./surroundings.ts";
@@ -103,11 +103,11 @@ function isPublished(leaving: Leaving, far: Network, receiver?: Container): bool
 function walkGuarded(surroundings: Surroundings, leaving: Leaving): PathEnd {
   const { network, source, packet } = leaving;
   const { destination } = packet;
-  if (prefixContains(linkLocal, destination))
+  if (prefixContains(linkLocal6, destination))
     return isHosts(surroundings, destination) ? judged("dropped", "host") : judged("unknown", "link-local");
   const toAll = packet.way.kind === "bridge" && packet.way.toAll === true;
   // The engine does not tell whose an address of the link is.
-  const fromLink = toAll && prefixContains(linkLocal, source);
+  const fromLink = toAll && prefixContains(linkLocal6, source);
   if (!fromLink && (!packet.ownsSource || !isFromHere(surroundings, leaving)))
     return judged("dropped", "foreign-source");
   if (toAll) return walkToAll(surroundings, leaving, fromLink);
@@ -132,8 +132,6 @@ function isFromHere({ guarded, networks, containers }: Surroundings, { network, 
   const others = networks.filter((each) => each.bridge !== undefined && !isGuarded(each));
   return others.some(({ id }) => own.some(({ networkId }) => networkId === id));
 }
-
-const linkLocal = { address: "fe80::" as IpAddress, length: 10 };
 
 /**
  * A resolver on a guarded network is a neighbour; on an open one it is any server, if its packets are seen at all and it

@@ -58,7 +58,7 @@ import {
   transportProtocol,
   verdict,
 } from "../kernel/nftables/expressions.ts";
-import type { NftTable } from "../kernel/nftables/numbers.ts";
+import { etherTypes, type NftTable } from "../kernel/nftables/numbers.ts";
 import { isTableThere, removeTables } from "../kernel/nftables/tables.ts";
 import {
   tableFlags,
@@ -71,8 +71,6 @@ import {
 import { LOOPBACK_INDEX, resolverBytes as resolver } from "./sockets.ts";
 
 const DNS_PORT = 53;
-const ARP = 0x0806;
-const IP6 = 0x86dd;
 /** Docker's is -100 (NF_IP_PRI_NAT_DST). */
 const BEFORE_DOCKER = -101;
 /** A chain that comes later with the same priority is put before it (nf_hook_entries_grow()). */
@@ -157,8 +155,13 @@ export function closeInterfaces(
         });
         // A chain may come to hang on the next device of that name.
         const by = outputInterface(index);
-        writeNewRule(writer, foreignTable, name, [by, etherType(ARP), verdict("accept")]);
-        writeNewRule(writer, foreignTable, name, [by, etherType(IP6), ...announcement(), verdict("accept")]);
+        writeNewRule(writer, foreignTable, name, [by, etherType(etherTypes.arp), verdict("accept")]);
+        writeNewRule(writer, foreignTable, name, [
+          by,
+          etherType(etherTypes.ip6),
+          ...announcement(),
+          verdict("accept"),
+        ]);
         writeNewRule(writer, foreignTable, name, [by, verdict("drop")]);
       }
     });

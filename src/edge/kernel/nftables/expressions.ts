@@ -10,8 +10,10 @@ import {
   compare,
   datum,
   expression,
+  ICMPV6,
   immediateOf,
   LIST_ELEMENT,
+  NEIGHBOUR_ADVERTISEMENT,
   PAYLOAD_LINK,
   PAYLOAD_NETWORK,
   payload,
@@ -59,8 +61,6 @@ const FRAGMENT_MASK = Uint8Array.of(0x3f, 0xff);
 
 /** ff02::1 */
 const allNodes = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
-const ICMPV6 = 58;
-const NEIGHBOUR_ADVERTISEMENT = 136;
 
 /** One expression of a rule, written when its rule is. */
 export type Expression = (writer: NetlinkWriter) => void;
@@ -226,7 +226,7 @@ export function outputInterface(index: number): Expression {
 
 /** `ip6 daddr ff02::/16`, in a table of both families */
 export function linkLocalMulticast(): readonly Expression[] {
-  return [ipv6(), payloadIs(PAYLOAD_NETWORK, 24, Uint8Array.of(0xff, 2))];
+  return [ipv6(), payloadIs(PAYLOAD_NETWORK, addressAt.ip6Destination, Uint8Array.of(0xff, 2))];
 }
 
 /** `meta nfproto ipv6`, in a table of inet */

@@ -57,6 +57,11 @@ export const addressAt = {
   arpTarget: 24,
   ip6Destination: 24,
 } as const;
+/** What a frame carries (include/uapi/linux/if_ether.h). */
+export const etherTypes = { ip: 0x0800, arp: 0x0806, ip6: 0x86dd } as const;
+/** Next header of IPv6, and a type of it. */
+export const ICMPV6 = 58;
+export const NEIGHBOUR_ADVERTISEMENT = 136;
 /** NFTA_LIST_ELEM */
 export const LIST_ELEMENT = 1;
 

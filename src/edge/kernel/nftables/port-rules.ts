@@ -4,7 +4,13 @@
 
 import { detourMark, senderMark } from "../../../core/firewall/names.ts";
 import type { PortGuard } from "../../../core/firewall/port-guard.ts";
-import { addressBytes, familyOf, type IpAddress, type Prefix } from "../../../core/model/address.ts";
+import {
+  addressBytes,
+  familyOf,
+  type IpAddress,
+  linkLocal6,
+  type Prefix,
+} from "../../../core/model/address.ts";
 import {
   addressIn,
   addressNotIn,
@@ -29,12 +35,9 @@ import {
   verdict,
   wholePacket,
 } from "./expressions.ts";
-import type { addressAt } from "./numbers.ts";
+import { type addressAt, etherTypes, ICMPV6, NEIGHBOUR_ADVERTISEMENT } from "./numbers.ts";
 
-const IP = 0x0800;
-const ARP = 0x0806;
-const IP6 = 0x86dd;
-const ICMPV6 = 58;
+const { ip: IP, arp: ARP, ip6: IP6 } = etherTypes;
 const UDP = 17;
 const FRAGMENT = 44;
 const AUTHENTICATION = 51;
@@ -54,7 +57,6 @@ const routerMessages = [134, 137];
 /** Neighbour solicitation and advertisement; reports of groups, as old and as new hosts send them. */
 const discoveryMessages = [135, 136, 131, 132, 143];
 
-const ADVERTISEMENT = 136;
 /** Routing header, fragment, destination options: behind them a message is not what it seems. */
 const hidingHeaders = [43, 44, 60];
 
@@ -64,9 +66,8 @@ const accept = verdict("accept");
 /** Of an invalid packet no rule for transports applies, and the rules before, which drop by ports, have not judged it. */
 const seen = [anyTransport(), setMarkBits(senderMark), accept];
 const ip6 = frameProtocol(IP6);
-const linkLocalAddresses: Prefix = { address: "fe80::" as IpAddress, length: 10 };
 /** Link-local addresses, and groups. */
-const onLink: readonly Prefix[] = [linkLocalAddresses, { address: "ff00::" as IpAddress, length: 8 }];
+const onLink: readonly Prefix[] = [linkLocal6, { address: "ff00::" as IpAddress, length: 8 }];
 const icmp6 = [ip6, transportProtocol(ICMPV6)];
 
 /**
@@ -117,7 +118,7 @@ export function renderShutRules(index: number, address: IpAddress): readonly (re
     ];
   return [
     [port, ip6, from("ip6Source", address), drop],
-    [port, ...icmp6, messageType(ADVERTISEMENT), targetIs(addressBytes(address)), drop],
+    [port, ...icmp6, messageType(NEIGHBOUR_ADVERTISEMENT), targetIs(addressBytes(address)), drop],
   ];
 }
 
@@ -139,7 +140,7 @@ function authenticated({ neighbourhood }: PortGuard): readonly Expression[] {
  */
 function detourRules({ neighbourhoods, bridgeMac }: PortGuard): (readonly Expression[])[] {
   const toHost = [frameToDevice(), ...(bridgeMac === undefined ? [] : [frameTo(bridgeMac)])];
-  return [...neighbourhoods, linkLocalAddresses].flatMap(({ address, length }) => {
+  return [...neighbourhoods, linkLocal6].flatMap(({ address, length }) => {
     const [protocol, at] =
       familyOf(address) === 4 ? ([IP, "ipDestination"] as const) : ([IP6, "ip6Destination"] as const);
     const inside = [frameProtocol(protocol), addressIn(at, addressBytes(address), length)];
@@ -151,7 +152,7 @@ function detourRules({ neighbourhoods, bridgeMac }: PortGuard): (readonly Expres
 function advertisementOfOthers(guard: PortGuard): readonly Expression[] {
   const own = [...ofFamily(guard, 6), ...guard.linkLocal];
   const ofOthers = own.map((address) => targetIsNot(addressBytes(address)));
-  return [...icmp6, messageType(ADVERTISEMENT), ...ofOthers, drop];
+  return [...icmp6, messageType(NEIGHBOUR_ADVERTISEMENT), ...ofOthers, drop];
 }
 
 function linkLocalRules({ linkLocal, linkLocalMay: may }: PortGuard): (readonly Expression[])[] {
