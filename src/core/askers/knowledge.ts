@@ -121,21 +121,17 @@ export class Knowledge {
   /** Whether anything in its sandbox may put frames on a wire by hand, as far as is known. */
   mayForge(asker: Asker): boolean {
     const told = this.whoIs(asker);
-    if (told?.forgesNothing !== true) return true;
-    const shared = [`container:${told.id}`, `container:${told.name}`];
-    return this.#containers.some(
-      ({ networkMode, forgesNothing }) => shared.includes(networkMode) && forgesNothing !== true,
-    );
+    return told?.forgesNothing !== true || this.#hasInside(told, ({ forgesNothing }) => forgesNothing !== true);
   }
 
   /** Whether a container in its sandbox may make interfaces there, as far as is known. */
   mayMakeInterfaces(asker: Asker): boolean {
     const told = this.whoIs(asker);
     if (told === undefined) return true;
-    const able = this.#containers.filter(
+    return this.#hasInside(
+      told,
       ({ hazards }) => hazards.includes("net-admin") || hazards.includes("privileged"),
     );
-    return able.some((container) => networkHolder(container, this.#containers).id === told.id);
   }
 
   isTold(sandbox: string): boolean {
@@ -171,6 +167,13 @@ export class Knowledge {
   isAway(container: Container): boolean {
     if (sharesAnother(container)) return false;
     return container.sandbox === undefined || !this.#presence.isInUse(container.sandbox);
+  }
+
+  /** Whether some container that uses its sandbox, itself among them, is so. */
+  #hasInside(told: Container, isSo: (container: Container) => boolean): boolean {
+    return this.#containers.some(
+      (container) => isSo(container) && networkHolder(container, this.#containers).id === told.id,
+    );
   }
 }
 

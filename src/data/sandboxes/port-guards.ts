@@ -58,13 +58,14 @@ export class PortGuards {
    */
   put(sandbox: string, its: readonly Port[], may: SenderAddresses, isGuarded: boolean): boolean {
     return this.#options.attempt(portsOf(sandbox), () => {
+      if (!isGuarded) {
+        for (const { index } of its) this.#open(index);
+        return;
+      }
       const neighbourhoods = [
         ...new Set(its.flatMap(({ bridge }) => this.#networkOn(bridge)?.subnets ?? [])),
       ];
-      for (const port of its) {
-        if (isGuarded) this.#guard(sandbox, port, may, neighbourhoods);
-        else this.#open(port.index);
-      }
+      for (const port of its) this.#guard(sandbox, port, may, neighbourhoods);
     });
   }
 

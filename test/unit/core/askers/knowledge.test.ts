@@ -31,7 +31,9 @@ it("may do so where another container that can has joined its network", () => {
   const { forgesNothing: _, ...able } = { ...meek, id: "otheroth", name: "other", sandbox: undefined };
   for (const networkMode of ["container:meekmeek", "container:meek"])
     assert.equal(mayForge(meek, { ...able, networkMode }), true);
+  const between = { ...meek, id: "third", name: "third", networkMode: "container:meek", sandbox: undefined };
   assert.equal(mayForge(meek, { ...able, networkMode: "container:third" }), false);
+  assert.equal(mayForge(meek, between, { ...able, networkMode: "container:third" }), true, "in two steps");
   assert.equal(mayForge(meek, { ...able, networkMode: "container:meek", forgesNothing: true }), false);
 });
 
