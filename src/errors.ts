@@ -22,6 +22,11 @@ const exitCodes = {
   INTERNAL: 70,
 } as const;
 
+/** Each exit code that an error has, in ascending order. */
+export const allExitCodes: readonly number[] = [...new Set(Object.values(exitCodes))].toSorted(
+  (a, b) => a - b,
+);
+
 export type ErrorCode = keyof typeof exitCodes;
 
 /** An expected failure: its message is the sentence shown to the user, its code decides the exit code. */

@@ -34,6 +34,13 @@ export const statusCommand: Command = {
   },
 };
 
+/** Where lookups are captured, and why they are not everywhere. */
+function renderCapture({ sandboxes, problem }: StatusReport["capture"]): string {
+  const everySandbox = `gateway and ${countOf(sandboxes, "sandbox", "sandboxes")}`;
+  if (problem === undefined) return everySandbox;
+  return `${sandboxes === 0 ? "gateway only:" : `${everySandbox};`} ${printableSentence(problem)}`;
+}
+
 /** The report as text. */
 export function renderStatus(report: StatusReport, nowMs: number, styled: boolean): string {
   const { engine, capture } = report;
@@ -42,16 +49,12 @@ export function renderStatus(report: StatusReport, nowMs: number, styled: boolea
     engine === undefined
       ? "not reached yet"
       : `${printable(engine.version)} (API ${printable(engine.apiVersion)})`;
-  const captureLine =
-    capture.problem === undefined
-      ? `gateway and ${countOf(capture.sandboxes, "sandbox", "sandboxes")}`
-      : `gateway only: ${printableSentence(capture.problem)}`;
   return [
     bold(`dockerwall ${printable(report.version)}: ${report.state} for ${since}\n`, styled),
     ...(isInForce(report.state) ? [] : [`State:   ${stateSentences[report.state]}\n`]),
     `Engine:  ${engineLine}\n`,
     `Rules:   iptables-${report.backend}\n`,
-    `Capture: ${captureLine}\n`,
+    `Capture: ${renderCapture(capture)}\n`,
     report.resolver === undefined
       ? ""
       : `Lookups: ${report.resolver.running} under way, ${report.resolver.waiting} waiting\n`,

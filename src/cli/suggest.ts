@@ -19,7 +19,7 @@ export const suggestCommand: Command = {
     wildcards: {
       help: "let a wildcard stand for four names or more with the same ports, below what one owner registered",
     },
-    gone: { help: "include what containers did that do not exist any more" },
+    gone: { help: "include what removed containers did" },
     unused: { help: "also list entries of the network's label that nothing has used" },
     json: jsonOption,
   },

@@ -56,7 +56,7 @@ export const inProject: readonly TypedCommand[] = [
   wall("presets", { says: /@debian/ }),
   wall("presets [NAME]", { typed: "presets @debian", says: /deb\.debian\.org/ }),
   wall("check '*.example.com' '!tracker.example.com'", { says: /tracker\.example\.com/ }),
-  wall("check [FILE...|ENTRY...]", { typed: "check api.example.com:443" }),
+  wall("check [COMPOSE_FILE...|ENTRY...]", { typed: "check api.example.com:443" }),
   { shown: 'docker run --rm -v "$PWD:/w" -w /w dockerwall check', says: /api\.example\.com:443/ },
   wall("explain CONTAINER TARGET", { typed: "explain web www.example.org", exitCode: 1 }),
   wall("suggest NETWORK", { typed: `suggest ${network}` }),

@@ -121,7 +121,9 @@ export class Knowledge {
   /** Whether anything in its sandbox may put frames on a wire by hand, as far as is known. */
   mayForge(asker: Asker): boolean {
     const told = this.whoIs(asker);
-    return told?.forgesNothing !== true || this.#hasInside(told, ({ forgesNothing }) => forgesNothing !== true);
+    return (
+      told?.forgesNothing !== true || this.#hasInside(told, ({ forgesNothing }) => forgesNothing !== true)
+    );
   }
 
   /** Whether a container in its sandbox may make interfaces there, as far as is known. */

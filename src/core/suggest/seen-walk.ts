@@ -31,7 +31,7 @@ export function walkerFor(
     ...topology,
     ...{ hostAddresses, bridgesFiltered, portProxies, quarantine },
     guarded: new Map([[network.id, { audit: false, reject: false }]]),
-    // Whoever is asked about here is judged by these lists, wherever it sends from.
+    // What is asked about here is judged by these lists, wherever it sends from.
     hostEntries: hostMembers({
       guarded: [{ ...network, subnets: [anyPrefix(4), anyPrefix(6)] }],
       containers: { services: [], unguarded: [] },

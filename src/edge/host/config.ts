@@ -106,7 +106,7 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     env: "DOCKERWALL_LOG_LEVEL",
     flag: "log-level",
     placeholder: logLevels.join("|"),
-    help: "lowest severity to log",
+    help: "lowest severity to log; debug is info, and the stack of the error that ends the daemon",
     fallback: "info",
     parse: oneOf(logLevels),
   },

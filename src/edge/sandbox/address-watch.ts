@@ -13,7 +13,7 @@ export interface AddressWatchOptions {
 /** How soon a watch that was refused is tried again, ms; the addresses are read then in any case. */
 const retryMs = 1_000;
 
-/** Watches until the sandbox is closed. What keeps it from that is told once, and tried again. */
+/** Watches until the sandbox is closed. It tells once what keeps it from that, and tries again. */
 export function watchAddresses(sandbox: Sandbox, options: AddressWatchOptions): void {
   const { readiness, read, onFailure } = options;
   let isRefused = false;

@@ -306,6 +306,25 @@ const statuses: readonly {
     ],
   },
   {
+    name: "one sandbox of two that cannot be captured",
+    report: {
+      ...enforcing,
+      capture: {
+        sandboxes: 1,
+        problem: "the lookups of 1 container(s) cannot be captured, sandbox 5a4d: why",
+      },
+      networks: [],
+    },
+    lines: [
+      "dockerwall 0.1.0: enforcing for 1h",
+      "Engine:  28.5.2 (API 1.51)",
+      "Rules:   iptables-nft",
+      "Capture: gateway and 1 sandbox; the lookups of 1 container(s) cannot be captured, sandbox 5a4d: why",
+      "",
+      "No network carries the label dockerwall.allow.",
+    ],
+  },
+  {
     name: "problems everywhere",
     report: {
       ...enforcing,

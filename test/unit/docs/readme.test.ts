@@ -15,9 +15,12 @@ import { test } from "node:test";
 import { parseDocument } from "yaml";
 import { commands } from "../../../src/cli/commands.ts";
 import { renderStats } from "../../../src/cli/stats.ts";
+import { probeRules } from "../../../src/core/firewall/rules/probe.ts";
+import { setSpecs } from "../../../src/core/firewall/sets.ts";
 import { labelKeys, labelName, labels } from "../../../src/core/labels/table.ts";
 import type { NetworkStats } from "../../../src/core/model/report.ts";
 import { settings } from "../../../src/edge/host/config.ts";
+import { allExitCodes } from "../../../src/errors.ts";
 import {
   afterwards,
   commandsOfReadme,
@@ -53,6 +56,26 @@ test("readme: the configuration table is the one in the code (UPDATE_DOCS=1 writ
     return `| \`${env}\` | \`--${flag}\` | ${fallback === undefined ? "" : `\`${fallback}\``} | ${help} |`;
   });
   assertRows(/^\| `DOCKERWALL_/, expected);
+});
+
+test("readme: the kernel modules of rules and sets that it names are those that are tried at start", () => {
+  const requirements = /^- Kernel modules, .*(?:\n {2}.*)*/m.exec(readme)?.[0] ?? "";
+  const tried = [...probeRules(4), ...probeRules(6)].map((line) => line.split("|")[0] ?? "");
+  const modules = new Set(tried.filter((module) => module !== "table"));
+  const named = requirements.match(/\b(?:xt|ipt|ip6t)_\w+/g) ?? [];
+  assert.deepEqual(named.toSorted(), [...modules].toSorted());
+  const types = new Set(setSpecs().map(({ type }) => type));
+  assert.deepEqual(
+    (requirements.match(/\b(?:hash|list):[a-z,]*[a-z]/g) ?? []).toSorted(),
+    [...types].toSorted(),
+  );
+});
+
+test("troubleshooting: every exit code has its row, and no other", () => {
+  const section =
+    /^## A command of Dockerwall fails$([\s\S]*)/m.exec(read("docs/troubleshooting.md"))?.[1] ?? "";
+  const rows = [...section.matchAll(/^\| (\d+) \|/gm)].map(([, code]) => Number(code));
+  assert.deepEqual(rows, [1, ...allExitCodes]);
 });
 
 test("readme: the table of labels is the one in the code (UPDATE_DOCS=1 writes it anew)", () => {

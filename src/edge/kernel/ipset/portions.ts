@@ -4,7 +4,7 @@
 // What changes meanwhile is harmless. The kernel lists a bucket of the table as a whole, and goes on with the table that
 // it began with when the set gets a larger one (mtype_list(), mtype_uref()): what is in the set all the time is told
 // exactly once, what comes or goes may be told or not, as by a listing a moment earlier or later. It does refuse to
-// destroy a set that is being listed, so whoever destroys one ends its readings first.
+// destroy a set that is being listed, so what destroys one ends its readings first.
 // @see net/netfilter/ipset/ip_set_hash_gen.h, ip_set_core.c
 
 import { setImmediate as turn } from "node:timers/promises";
