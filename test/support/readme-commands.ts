@@ -1,12 +1,12 @@
-// The commands that the README shows, and how a reader would type them: a test types all of them on an engine, in this
-// order, and another one finds each that is not here.
+// The commands that the README and the pages of docs/ show, and how a reader would type them: a test types all of them on
+// an engine, in this order, and another one finds each that is not here.
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { repository } from "./lab/repository.ts";
 
 export interface TypedCommand {
-  /** As it stands in the README; of a row of its table, after `docker exec dockerwall`. */
+  /** As it stands there; of a row of its table, after `docker exec dockerwall`. */
   readonly shown: string;
   /** With words in place of NETWORK and the like, where it has such. */
   readonly typed?: string;
@@ -71,6 +71,24 @@ export const inProject: readonly TypedCommand[] = [
   wall("quarantine CONTAINER", { typed: "quarantine web" }),
   wall("release CONTAINER", { typed: "release web" }),
   wall("boot-guard", { says: /^\[Unit\]$/m }),
+  wall("status --json | jq -r '.problems[], .networks[].problems[]'", { says: /^$/ }),
+  {
+    shown: "docker compose exec app dig www.example.org",
+    typed: "docker compose exec web dig www.example.org",
+    says: /EDE: 15/,
+  },
+  wall("stats --json | jq '.networks[].lookups[] | select(.allowed | not)'", { says: /"www\.example\.org"/ }),
+  wall("explain web api.example.com:443 --json | jq -r .verdict", { says: /^passes$/m }),
+  wall("allow shop_backend api.example.com:443 --for 15m", {
+    typed: `allow ${network} api.example.com:443 --for 15m`,
+  }),
+  wall("deny shop-worker-1 metrics.example.com", { typed: `deny ${project.name}-web-1 metrics.example.com` }),
+  wall("deny shop-worker-1 metrics.example.com --undo", {
+    typed: `deny ${project.name}-web-1 metrics.example.com --undo`,
+  }),
+  wall("suggest shop_backend", { typed: `suggest ${network}` }),
+  wall("check '*.example.com' api.github.com:443"),
+  { shown: "docker logs dockerwall", says: /"message"/ },
 ];
 
 /** When its container is gone. */
@@ -83,19 +101,44 @@ export const typedElsewhere: readonly TypedCommand[] = [
   { shown: "docker compose up -d --wait" },
   wall("uninstall"),
   wall("daemon"),
+  // The lab's images are built by an engine of their own.
+  { shown: "docker compose build" },
+  // test/engine/least-privilege.test.ts starts it with these options.
+  {
+    shown:
+      "docker run -d --name dockerwall --network host --pid host --read-only --tmpfs /run --cap-drop ALL --cap-add NET_ADMIN --cap-add NET_RAW --cap-add SYS_ADMIN --cap-add SYS_PTRACE --security-opt no-new-privileges --security-opt apparmor=unconfined --cpu-shares 8192 -v /var/run/docker.sock:/var/run/docker.sock dockerwall",
+  },
+  // test/engine/boot-unit.test.ts has systemd run the first; test/kernel/boot-guard.test.ts does what the second says.
+  wall("boot-guard > /etc/systemd/system/dockerwall-boot-guard.service"),
+  wall("boot-guard --sets > /etc/systemd/system/dockerwall-sets.service"),
+  { shown: "docker rm -f dockerwall" },
 ];
+
+/** The commands that call Docker in the blocks of shell of a page, each on one line. */
+function commandsInBlocks(page: string): readonly string[] {
+  return [...page.matchAll(/^ *```(sh|console)\n([\s\S]*?)^ *```$/gm)].flatMap(([, language, text = ""]) =>
+    text
+      .replaceAll(/ \\\n */g, " ")
+      .split("\n")
+      .flatMap((line) => {
+        const command = language === "sh" ? line.trim() : /^\$ (.*)$/.exec(line)?.[1];
+        return command?.startsWith("docker ") === true ? [command] : [];
+      }),
+  );
+}
+
+/** Those of all pages beside the README, each once. */
+export function commandsOfDocs(): readonly string[] {
+  const folder = join(repository, "docs");
+  const pages = readdirSync(folder).filter((name) => name.endsWith(".md"));
+  return [...new Set(pages.flatMap((name) => commandsInBlocks(readFileSync(join(folder, name), "utf8"))))];
+}
 
 /** Every command that calls Docker or that the table lists, each once, with the placeholders of the README. */
 export function commandsOfReadme(
   readme = readFileSync(join(repository, "README.md"), "utf8"),
 ): readonly string[] {
-  const blocks = [...readme.matchAll(/^ *```(sh|console)\n([\s\S]*?)^ *```$/gm)].flatMap(
-    ([, language, text = ""]) =>
-      text.split("\n").flatMap((line) => {
-        const command = language === "sh" ? line.trim() : /^\$ (.*)$/.exec(line)?.[1];
-        return command?.startsWith("docker ") === true ? [command] : [];
-      }),
-  );
+  const blocks = commandsInBlocks(readme);
   const inText = [...readme.matchAll(/`(docker (?:exec dockerwall|run|network create) [^`]*)`/g)].map(
     ([, command = ""]) => command.replaceAll(/\s+/g, " "),
   );

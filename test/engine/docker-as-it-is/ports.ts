@@ -5,12 +5,29 @@ import type { Engine } from "../../support/lab/engine.ts";
 import type { Lab } from "../../support/lab/lab.ts";
 import { type World, worlds } from "./names.ts";
 
-/** Names of the networks; from 27 on an engine has more than the first. */
-const modes = { nat: [], routed: ["routed"], unprotected: ["nat-unprotected"] } as const;
+/** Names of the networks, and the mode of their gateways; from 27 on an engine has more than the first. */
+const modes = {
+  nat: undefined,
+  routed: "routed",
+  unprotected: "nat-unprotected",
+  // The host has no address there, so the engine takes it for internal networks only.
+  isolated: "isolated",
+} as const;
 export type Mode = keyof typeof modes;
 
 export function modesOf(engine: string): readonly Mode[] {
-  return engine === "e28" ? ["nat", "routed", "unprotected"] : ["nat"];
+  return engine === "e28" ? ["nat", "routed", "unprotected", "isolated"] : ["nat"];
+}
+
+/** What a network is created with, so that its gateways are of the mode. */
+function optionsOf(mode: Mode): readonly string[] {
+  const value = modes[mode];
+  if (value === undefined) return [];
+  const both = [4, 6].flatMap((family) => [
+    "-o",
+    `com.docker.network.bridge.gateway_mode_ipv${family}=${value}`,
+  ]);
+  return mode === "isolated" ? ["--internal", ...both] : both;
 }
 
 /** Of the host, where port 8000 of each is published; 8001 of each is not. */
@@ -30,11 +47,16 @@ export async function stagePorts(engine: Engine, world: World): Promise<void> {
   for (const mode of modesOf(engine.kind)) {
     const name = `${world}-${mode}`;
     const port = hostPort(world, mode);
-    const own = modes[mode].flatMap((value) =>
-      [4, 6].flatMap((family) => ["-o", `com.docker.network.bridge.gateway_mode_ipv${family}=${value}`]),
-    );
     const allow = world === "guard" ? `*.example.com host:${port}/tcp` : undefined;
-    await network(engine, name, allow, "--ipv6", "--subnet", subnet6(engine, world, mode), ...own);
+    await network(
+      engine,
+      name,
+      allow,
+      "--ipv6",
+      "--subnet",
+      subnet6(engine, world, mode),
+      ...optionsOf(mode),
+    );
     const published = ["-p", `${port}:8000`];
     await run(
       engine,
@@ -141,6 +163,7 @@ export function isClosedByDesign(mode: Mode, docker: string, ours: string): bool
     nat: /^(published|unpublished), from outside, by its own|^ping/,
     unprotected: /^unpublished, from outside/,
     routed: undefined,
+    isolated: undefined,
   }[mode];
   return closed?.test(what) === true && ours === `${what}: false`;
 }

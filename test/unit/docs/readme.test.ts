@@ -23,6 +23,7 @@ import { settings } from "../../../src/edge/host/config.ts";
 import { allExitCodes } from "../../../src/errors.ts";
 import {
   afterwards,
+  commandsOfDocs,
   commandsOfReadme,
   inExample,
   inProject,
@@ -92,9 +93,10 @@ test("readme: every command is explained, and no other", () => {
   assert.deepEqual(explained.toSorted(), Object.keys(commands).toSorted());
 });
 
-test("readme: every command that it shows is typed on an engine", () => {
+test("every command that the README and docs/ show is typed on an engine", () => {
   const typed = [inExample, inProject, afterwards, typedElsewhere].flat().map(({ shown }) => shown);
-  assert.deepEqual(typed.toSorted(), commandsOfReadme().toSorted());
+  const shown = new Set([...commandsOfReadme(), ...commandsOfDocs()]);
+  assert.deepEqual(typed.toSorted(), [...shown].toSorted());
 });
 
 test("readme: what `stats` shows is what it prints", () => {
