@@ -4,7 +4,7 @@
 
 import { basename } from "node:path";
 import { type Command, parseArguments, renderHelp } from "./cli/command.ts";
-import { commands, renderOverview } from "./cli/commands.ts";
+import { commandNames, loadCommand, renderOverview } from "./cli/commands.ts";
 import { printableSentence, renderJson } from "./cli/terminal/print.ts";
 import { didYouMean } from "./core/model/did-you-mean.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
@@ -18,7 +18,7 @@ let showsStack = false;
 /** A link to this file with the name of a command runs that command: the image has `stats` on its PATH. */
 function argumentsOf(argv: readonly string[]): readonly string[] {
   const invokedAs = basename(argv[1] ?? "");
-  return Object.hasOwn(commands, invokedAs) ? [invokedAs, ...argv.slice(2)] : argv.slice(2);
+  return commandNames.includes(invokedAs) ? [invokedAs, ...argv.slice(2)] : argv.slice(2);
 }
 
 /** Loaded late, with node:fs: most commands need neither. */
@@ -30,26 +30,27 @@ async function main(args: readonly string[]): Promise<number> {
   const [first, ...rest] = args;
   switch (first) {
     case undefined:
-      process.stderr.write(renderOverview(await readVersion()));
+      process.stderr.write(await renderOverview(await readVersion()));
       return usageExitCode;
     case "--version":
       process.stdout.write(`${await readVersion()}\n`);
       return 0;
     case "--help":
     case "-h":
-      process.stdout.write(renderOverview(await readVersion()));
+      process.stdout.write(await renderOverview(await readVersion()));
       return 0;
     case "help":
       return main(rest[0] === undefined ? ["--help"] : [rest[0], "--help"]);
     default:
+      assertCommand(first);
       return runCommand(first, await loadCommand(first), rest);
   }
 }
 
-async function loadCommand(name: string): Promise<Command> {
-  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (entry !== undefined) return entry.load();
-  const hint = didYouMean(name, Object.keys(commands)) || "; see dockerwall --help";
+/** @throws DockerwallError USAGE if there is no such command */
+function assertCommand(name: string): void {
+  if (commandNames.includes(name)) return;
+  const hint = didYouMean(name, commandNames) || "; see dockerwall --help";
   throw new DockerwallError(
     "USAGE",
     `there is no ${name.startsWith("-") ? "option" : "command"} ${JSON.stringify(name)}${hint}`,

@@ -30,11 +30,12 @@ export interface Invocation {
 }
 
 export interface Command {
-  /** What follows the command's name, apart from options: `NAME PATTERN...`. */
+  /**
+   * What follows the command's name, apart from options, as its help shows it: `NAME [PATTERN...]`. Brackets and dots
+   * also say how many operands it takes.
+   */
   readonly operands: string;
-  readonly leastOperands: number;
-  readonly mostOperands: number;
-  /** One line. */
+  /** One sentence, for the list of commands too. */
   readonly summary: string;
   /** More paragraphs for `--help`, one a line; an indented line is code. */
   readonly details: string;
@@ -106,11 +107,12 @@ function unknownOption(name: string, rawName: string, known: readonly string[]):
 
 function checkOperands(name: string, command: Command, operands: readonly string[]): void {
   const usage = `write dockerwall ${name} ${command.operands}`.trimEnd();
-  if (operands.length < command.leastOperands) {
-    throw new DockerwallError("USAGE", `${name} needs more arguments; ${usage}`);
-  }
-  if (operands.length > command.mostOperands) {
-    const extra = JSON.stringify(operands[command.mostOperands]);
+  const places = command.operands.split(" ").filter((place) => place !== "");
+  const least = places.filter((place) => !place.startsWith("[")).length;
+  const most = command.operands.includes("...") ? Number.POSITIVE_INFINITY : places.length;
+  if (operands.length < least) throw new DockerwallError("USAGE", `${name} needs more arguments; ${usage}`);
+  if (operands.length > most) {
+    const extra = JSON.stringify(operands[most]);
     throw new DockerwallError("USAGE", `${name} has too many arguments, from ${extra} on; ${usage}`);
   }
 }

@@ -1,89 +1,39 @@
-// The list of commands. Each is loaded on demand: `stats` must not pay for the daemon.
+// The commands are the files of a folder: each has the name of its command, and exports it as `command`. One is loaded
+// only to be run, or for its help: `stats` must not pay for the daemon.
 
+import { createRequire } from "node:module";
 import type { Command } from "./command.ts";
 import { renderTerms } from "./terminal/wrap.ts";
 
-export interface CommandEntry {
-  readonly summary: string;
-  readonly load: () => Promise<Command>;
+// An ESM import of node:fs reads all its lazy exports, promises among them, at every start.
+const { readdirSync } = createRequire(import.meta.url)("node:fs") as typeof import("node:fs");
+
+const folder = new URL("commands/", import.meta.url);
+/** Run from source, or compiled: commands have the extension that this file has. */
+const extension = import.meta.url.slice(-3);
+
+/** In the order of the alphabet. */
+export const commandNames: readonly string[] = readdirSync(folder)
+  .filter((file) => file.endsWith(extension))
+  .map((file) => file.slice(0, -extension.length))
+  .toSorted();
+
+/** @param name one of commandNames */
+export async function loadCommand(name: string): Promise<Command> {
+  const loaded = (await import(new URL(name + extension, folder).href)) as { readonly command: Command };
+  return loaded.command;
 }
 
-export const commands: Readonly<Record<string, CommandEntry>> = {
-  daemon: {
-    summary: "guard the labelled networks of this host's Docker engine",
-    load: async () => (await import("./daemon.ts")).daemonCommand,
-  },
-  "prepare-network": {
-    summary: "create a guarded network, and return when it is enforced",
-    load: async () => (await import("./prepare-network.ts")).prepareNetworkCommand,
-  },
-  stats: {
-    summary: "show what each container looked up, and what was blocked",
-    load: async () => (await import("./stats.ts")).statsCommand,
-  },
-  status: {
-    summary: "show what is guarded, how, since when, and every problem",
-    load: async () => (await import("./status.ts")).statusCommand,
-  },
-  doctor: {
-    summary: "check the host and every guarded container by behaviour",
-    load: async () => (await import("./doctor.ts")).doctorCommand,
-  },
-  explain: {
-    summary: "tell whether a container may reach a name or an address, and why",
-    load: async () => (await import("./explain.ts")).explainCommand,
-  },
-  suggest: {
-    summary: "print the smallest label that would allow what was seen",
-    load: async () => (await import("./suggest.ts")).suggestCommand,
-  },
-  replay: {
-    summary: "show what another label would have changed",
-    load: async () => (await import("./replay.ts")).replayCommand,
-  },
-  check: {
-    summary: "judge the labels of Compose files, or entries, before anything is up",
-    load: async () => (await import("./check.ts")).checkCommand,
-  },
-  presets: {
-    summary: "list what @debian, @npm and the like stand for",
-    load: async () => (await import("./presets.ts")).presetsCommand,
-  },
-  allow: {
-    summary: "let a network or a container reach more, at once, for good or for a while",
-    load: async () => (await import("./allow-deny.ts")).allowCommand,
-  },
-  deny: {
-    summary: "take something away from a network or a container, at once",
-    load: async () => (await import("./allow-deny.ts")).denyCommand,
-  },
-  quarantine: {
-    summary: "cut a container off from everything, at once",
-    load: async () => (await import("./quarantine.ts")).quarantineCommand,
-  },
-  release: {
-    summary: "let a container out of quarantine",
-    load: async () => (await import("./release.ts")).releaseCommand,
-  },
-  "boot-guard": {
-    summary: "print a systemd unit that holds container networks until Docker and the daemon are up",
-    load: async () => (await import("./boot-guard.ts")).bootGuardCommand,
-  },
-  uninstall: {
-    summary: "remove every rule, set and capture of Dockerwall from this host",
-    load: async () => (await import("./uninstall.ts")).uninstallCommand,
-  },
-};
-
 /** The help of the program. */
-export function renderOverview(version: string): string {
+export async function renderOverview(version: string): Promise<string> {
+  const terms = commandNames.map(async (name) => [name, (await loadCommand(name)).summary] as const);
   return [
     `dockerwall ${version}: outbound firewall for Docker networks, driven by DNS`,
     "",
     "Usage: dockerwall COMMAND [OPTIONS]",
     "",
     "Commands:",
-    ...renderTerms(Object.entries(commands).map(([name, { summary }]) => [name, summary] as const)),
+    ...renderTerms(await Promise.all(terms)),
     "",
     "dockerwall COMMAND --help explains a command.",
     "dockerwall --version prints the version.",

@@ -3,10 +3,10 @@
 
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { commands } from "./commands.ts";
+import { commandNames } from "./commands.ts";
 
 const program = join(import.meta.dirname, "../main.js");
 const [folder = "."] = process.argv.slice(2);
-for (const name of Object.keys(commands)) {
+for (const name of commandNames) {
   if (name !== "daemon") symlinkSync(program, join(folder, name));
 }

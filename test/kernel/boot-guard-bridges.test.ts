@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { after, it } from "node:test";
-import { bootGuardCommand } from "../../src/cli/boot-guard.ts";
+import { command } from "../../src/cli/commands/boot-guard.ts";
 import { findDockerd } from "../../src/edge/engine/dockerd.ts";
 import { startUnit } from "../support/boot-unit.ts";
 import { mountSys } from "../support/daemon-process.ts";
@@ -23,7 +23,7 @@ after(() => engine?.kill());
 const printed = async (): Promise<string> => {
   const pieces: string[] = [];
   const output = { styled: false, write: (piece: string) => void pieces.push(piece) };
-  assert.equal(await bootGuardCommand.run({ options: {}, operands: [], environment: {}, output }), 0);
+  assert.equal(await command.run({ options: {}, operands: [], environment: {}, output }), 0);
   return pieces.join("");
 };
 const named = (unit: string): string[] => unit.split("\n").filter((line) => line.startsWith("# Not held: "));

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { renderExplanation } from "../../../src/cli/explain.ts";
+import { renderExplanation } from "../../../src/cli/commands/explain.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
 import type { ExplainReport } from "../../../src/core/model/report.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { renderStats } from "../../../src/cli/stats.ts";
-import { renderStatus } from "../../../src/cli/status.ts";
+import { renderStats } from "../../../src/cli/commands/stats.ts";
+import { renderStatus } from "../../../src/cli/commands/status.ts";
 import type { CountedWords, CounterReading } from "../../../src/core/counters/reading.ts";
 import type { DropRow, LookupRow, StatsReport, StatusReport } from "../../../src/core/model/report.ts";
 

@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { renderCheck } from "../../../src/cli/check-report.ts";
+import { renderCheck } from "../../../src/cli/check/report.ts";
 import { parseArguments } from "../../../src/cli/command.ts";
-import { commands as program } from "../../../src/cli/commands.ts";
+import { commandNames, loadCommand } from "../../../src/cli/commands.ts";
 import { judge } from "../../../src/core/check/judge.ts";
 import { loadProject } from "../../../src/core/compose/load.ts";
 import { readProject } from "../../../src/core/compose/project.ts";
@@ -57,9 +57,8 @@ const wordsOf = (text: string): readonly string[] =>
 /** The command line is one that the program takes. */
 async function checkUsage({ place, text }: Example): Promise<void> {
   const [verb = "", ...args] = wordsOf(text);
-  const entry = Object.hasOwn(program, verb) ? program[verb] : undefined;
-  assert.ok(entry, `${place}: there is no command ${verb}`);
-  const command = await entry.load();
+  assert.ok(commandNames.includes(verb), `${place}: there is no command ${verb}`);
+  const command = await loadCommand(verb);
   assert.doesNotThrow(() => parseArguments(verb, command, args), place);
 }
 

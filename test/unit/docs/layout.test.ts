@@ -16,14 +16,27 @@ const files = readdirSync(src, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
   .map(({ parentPath, name }) => ({ folder: relative(src, parentPath), name }));
 
-/** The folders of src that hold code, with the number of files directly in them. Commands are one file each. */
-const folders = files.map(({ folder }) => folder).filter((folder) => folder !== "cli");
+/** Each file in it is a command, and nothing else: as many as there are commands. */
+const commandsFolder = "cli/commands";
+
+/** The folder of each other file of src. */
+const folders = files.map(({ folder }) => folder).filter((folder) => folder !== commandsFolder);
 
 for (const [folder, inIt] of Map.groupBy(folders, (each) => each)) {
   test(`layout: src/${folder} holds ${filesAtMost} files at most`, () => {
     assert.ok(inIt.length <= filesAtMost, `${inIt.length} files`);
   });
 }
+
+test(`layout: what is in src/${commandsFolder} are commands`, () => {
+  const other = files
+    .filter(({ folder }) => folder === commandsFolder)
+    .filter(
+      ({ name }) =>
+        !/^export const command: Command = /m.test(readFileSync(join(src, commandsFolder, name), "utf8")),
+    );
+  assert.deepEqual(other, []);
+});
 
 test("layout: functions fit a screen, or say why not", () => {
   const paths = files.map(({ folder, name }) => join(folder, name));

@@ -13,8 +13,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseDocument } from "yaml";
-import { commands } from "../../../src/cli/commands.ts";
-import { renderStats } from "../../../src/cli/stats.ts";
+import { renderStats } from "../../../src/cli/commands/stats.ts";
+import { commandNames } from "../../../src/cli/commands.ts";
 import { probeRules } from "../../../src/core/firewall/rules/probe.ts";
 import { setSpecs } from "../../../src/core/firewall/sets.ts";
 import { labelKeys, labelName, labels } from "../../../src/core/labels/table.ts";
@@ -90,7 +90,7 @@ test("readme: the table of labels is the one in the code (UPDATE_DOCS=1 writes i
 test("readme: every command is explained, and no other", () => {
   const section = /^## Commands$([\s\S]*?)^## /m.exec(readme)?.[1] ?? "";
   const explained = [...section.matchAll(/^\| `([a-z-]+)[^|]*\|/gm)].map((match) => match[1]);
-  assert.deepEqual(explained.toSorted(), Object.keys(commands).toSorted());
+  assert.deepEqual(explained.toSorted(), commandNames);
 });
 
 test("every command that the README and docs/ show is typed on an engine", () => {
@@ -142,9 +142,7 @@ test("image: every command but the daemon is on its PATH by its own name", (t) =
   const linked = readdirSync(folder);
   assert.deepEqual(
     linked.toSorted(),
-    Object.keys(commands)
-      .filter((name) => name !== "daemon")
-      .toSorted(),
+    commandNames.filter((name) => name !== "daemon"),
   );
   for (const name of linked) assert.equal(readlinkSync(join(folder, name)), join(repository, "src/main.js"));
 });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
-import { renderDoctor } from "../../../../src/cli/doctor.ts";
+import { renderDoctor } from "../../../../src/cli/commands/doctor.ts";
 import { type DoctorInput, examineHost } from "../../../../src/control/api/doctor.ts";
 import { type Family, type IpAddress, parsePrefix } from "../../../../src/core/model/address.ts";
 import type { StatusReport } from "../../../../src/core/model/report.ts";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { renderStatus } from "../../../../src/cli/status.ts";
+import { renderStatus } from "../../../../src/cli/commands/status.ts";
 import { createHistory } from "../../../../src/control/history/history.ts";
 import { createReporter } from "../../../../src/control/reporter.ts";
 import { type CounterReading, sumReadings } from "../../../../src/core/counters/reading.ts";

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import fc from "fast-check";
-import { statusCommand } from "../../../../src/cli/status.ts";
+import { command } from "../../../../src/cli/commands/status.ts";
 import { examineHost } from "../../../../src/control/api/doctor.ts";
 import { createHistory } from "../../../../src/control/history/history.ts";
 import { createLifecycle } from "../../../../src/control/lifecycle.ts";
@@ -283,7 +283,7 @@ async function statusOf(reporter: ReturnType<typeof daemon>["reporter"]): Promis
   const server = await createControlServer({ path, api });
   const printed: string[] = [];
   const run = (options: Readonly<Record<string, string>>): Promise<number> =>
-    statusCommand.run({
+    command.run({
       options,
       operands: [],
       environment: { DOCKERWALL_CONTROL_SOCKET: path },

@@ -1,18 +1,16 @@
 // `dockerwall daemon`: reads the settings from flags and environment, then runs the daemon until it is stopped.
 
-import { readConfig, settings } from "../edge/host/config.ts";
-import type { Command, Option } from "./command.ts";
+import { readConfig, settings } from "../../edge/host/config.ts";
+import type { Command, Option } from "../command.ts";
 
-export const daemonCommand: Command = {
+export const command: Command = {
   operands: "",
-  leastOperands: 0,
-  mostOperands: 0,
   summary: "Guard the networks that carry the label dockerwall.allow.",
   details: "A flag overrides the environment. DURATION is 24h, 90m, 3600s or plain seconds.",
   options: Object.fromEntries(Object.values(settings).map((setting) => [setting.flag, optionOf(setting)])),
   run: async ({ options, environment }) => {
     const config = readConfig(environment, options);
-    const { runDaemon } = await import("../control/daemon.ts");
+    const { runDaemon } = await import("../../control/daemon.ts");
     await runDaemon(config);
     return 0;
   },

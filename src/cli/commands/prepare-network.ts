@@ -1,14 +1,12 @@
 // `dockerwall prepare-network`: creates a guarded network in one step, enforced before anything can run on it.
 
-import { createControlClient } from "../edge/control-socket/client.ts";
-import { controlSocketOf } from "../edge/control-socket/path.ts";
-import { type Command, jsonOption } from "./command.ts";
-import { printable, renderJson } from "./terminal/print.ts";
+import { createControlClient } from "../../edge/control-socket/client.ts";
+import { controlSocketOf } from "../../edge/control-socket/path.ts";
+import { type Command, jsonOption } from "../command.ts";
+import { printable, renderJson } from "../terminal/print.ts";
 
-export const prepareNetworkCommand: Command = {
+export const command: Command = {
   operands: "NAME PATTERN...",
-  leastOperands: 2,
-  mostOperands: Number.POSITIVE_INFINITY,
   summary: "Create a bridge network whose containers reach only what the patterns allow.",
   details: [
     "The command returns when the rules are in the kernel. Use the network with docker run --network NAME.",

@@ -1,17 +1,15 @@
 // `dockerwall replay`: judges past traffic by labels that are not in force.
 
-import type { ReplayReport } from "../core/model/report.ts";
-import { createControlClient } from "../edge/control-socket/client.ts";
-import { controlSocketOf } from "../edge/control-socket/path.ts";
-import { DockerwallError } from "../errors.ts";
-import { type Command, jsonOption } from "./command.ts";
-import { printable, printableSentence, renderAge, renderJson } from "./terminal/print.ts";
-import { renderTable } from "./terminal/table.ts";
+import type { ReplayReport } from "../../core/model/report.ts";
+import { createControlClient } from "../../edge/control-socket/client.ts";
+import { controlSocketOf } from "../../edge/control-socket/path.ts";
+import { DockerwallError } from "../../errors.ts";
+import { type Command, jsonOption } from "../command.ts";
+import { printable, printableSentence, renderAge, renderJson } from "../terminal/print.ts";
+import { renderTable } from "../terminal/table.ts";
 
-export const replayCommand: Command = {
+export const command: Command = {
   operands: "NETWORK [CONTAINER=ENTRIES...]",
-  leastOperands: 1,
-  mostOperands: Number.POSITIVE_INFINITY,
   summary: "Show what other labels would have changed about the lookups and connections seen so far.",
   details: [
     'CONTAINER=ENTRIES is the label of a container, or of a Compose service, to try: web="api.example.com:443".',

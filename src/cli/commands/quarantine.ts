@@ -1,15 +1,13 @@
 // `dockerwall quarantine`: cuts a container off at once, whatever its allowlist says.
 
-import type { QuarantineReport } from "../core/api/control-api.ts";
-import { createControlClient } from "../edge/control-socket/client.ts";
-import { controlSocketOf } from "../edge/control-socket/path.ts";
-import { type Command, jsonOption } from "./command.ts";
-import { printable, printableSentence, renderJson } from "./terminal/print.ts";
+import type { QuarantineReport } from "../../core/api/control-api.ts";
+import { createControlClient } from "../../edge/control-socket/client.ts";
+import { controlSocketOf } from "../../edge/control-socket/path.ts";
+import { type Command, jsonOption } from "../command.ts";
+import { printable, printableSentence, renderJson } from "../terminal/print.ts";
 
-export const quarantineCommand: Command = {
+export const command: Command = {
   operands: "CONTAINER",
-  leastOperands: 1,
-  mostOperands: 1,
   summary: "Cut a container off from everything, open connections included.",
   details:
     "CONTAINER is a name, an id or the beginning of one, a Compose service, or PROJECT/SERVICE. It stays cut off, even across restarts of the daemon, until you release or remove it. Exit code: 0 if it is cut off, 1 if it has what no wall holds (NET_ADMIN, the Docker socket and the like) and may leave all the same, or if the ports of containers are not guarded on this host, so that neighbours may reach it.",

@@ -1,14 +1,12 @@
 // `dockerwall release`: ends a quarantine.
 
-import { createControlClient } from "../edge/control-socket/client.ts";
-import { controlSocketOf } from "../edge/control-socket/path.ts";
-import { type Command, jsonOption } from "./command.ts";
-import { printable, renderJson } from "./terminal/print.ts";
+import { createControlClient } from "../../edge/control-socket/client.ts";
+import { controlSocketOf } from "../../edge/control-socket/path.ts";
+import { type Command, jsonOption } from "../command.ts";
+import { printable, renderJson } from "../terminal/print.ts";
 
-export const releaseCommand: Command = {
+export const command: Command = {
   operands: "CONTAINER",
-  leastOperands: 1,
-  mostOperands: 1,
   summary: "Let a container out of quarantine.",
   details:
     "CONTAINER is a name, an id or the beginning of one, a Compose service, or PROJECT/SERVICE. Its network's allowlist applies again; the container must reconnect.",

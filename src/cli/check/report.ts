@@ -1,18 +1,18 @@
 // What `dockerwall check` found, as text.
 
-import type { ListCheck } from "../core/check/list.ts";
-import { describeOpened } from "../core/check/opens.ts";
+import type { ListCheck } from "../../core/check/list.ts";
+import { describeOpened } from "../../core/check/opens.ts";
 import type {
   CheckReport,
   EntryCheck,
   NetworkCheck,
   NetworkState,
   ServiceCheck,
-} from "../core/check/report.ts";
-import type { Finding } from "../core/compose/tree.ts";
-import { printable, printableSentence } from "./terminal/print.ts";
-import { bold } from "./terminal/style.ts";
-import { renderTable } from "./terminal/table.ts";
+} from "../../core/check/report.ts";
+import type { Finding } from "../../core/compose/tree.ts";
+import { printable, printableSentence } from "../terminal/print.ts";
+import { bold } from "../terminal/style.ts";
+import { renderTable } from "../terminal/table.ts";
 
 /** The report as text: networks and services, then what is wrong, then what is doubtful. */
 export function renderCheck(report: CheckReport, styled: boolean): string {

@@ -1,5 +1,5 @@
-// `dockerwall allow` and `dockerwall deny`: overrides at run time for a network or a container, either for a limited time
-// or until the host restarts.
+// What `dockerwall allow` and `dockerwall deny` share: overrides at run time for a network or a container, either for a
+// limited time or until the host restarts.
 
 import { parseDuration } from "../core/model/duration.ts";
 import type { OverridesReport } from "../core/model/report.ts";
@@ -12,37 +12,29 @@ import { printable, renderJson, renderSpan } from "./terminal/print.ts";
 /** The kernel keeps overrides as entries with a timeout of at most 2,147,483 s. */
 const longestSeconds = 24 * 86_400;
 
-const common = {
-  operands: "NETWORK|CONTAINER ENTRY...",
-  leastOperands: 2,
-  mostOperands: Number.POSITIVE_INFINITY,
-  options: {
-    for: {
-      placeholder: "DURATION",
-      help: "end the override after 15m, 2h, 7d (default: when the host restarts)",
-    },
-    undo: { help: "take the override back" },
-    json: jsonOption,
-  },
-} as const;
-
-const target =
+const targets =
   "NETWORK and CONTAINER are names, ids, names in Compose (app, web), or PROJECT/NAME. Write network:NAME or container:NAME if both exist. ENTRY is written as in a label, without `!`.";
 
-export const allowCommand: Command = {
-  ...common,
-  summary: "Let a guarded network, or one container on it, reach more.",
-  details: `${target} The override replaces a \`deny\` of the same entry; a \`!\` in a label still wins.`,
-  run: (invocation) => change("allow", invocation),
-};
-
-export const denyCommand: Command = {
-  ...common,
-  summary:
-    "Take something away from a guarded network, or from one container on it, and cut open connections to it.",
-  details: `${target} The override wins over every label.`,
-  run: (invocation) => change("deny", invocation),
-};
+/** One of the two, as a command: they take the same arguments. */
+export function overrideCommand(
+  verb: "allow" | "deny",
+  { summary, details }: Pick<Command, "summary" | "details">,
+): Command {
+  return {
+    operands: "NETWORK|CONTAINER ENTRY...",
+    summary,
+    details: `${targets} ${details}`,
+    options: {
+      for: {
+        placeholder: "DURATION",
+        help: "end the override after 15m, 2h, 7d (default: when the host restarts)",
+      },
+      undo: { help: "take the override back" },
+      json: jsonOption,
+    },
+    run: (invocation) => change(verb, invocation),
+  };
+}
 
 async function change(
   verb: "allow" | "deny",

@@ -1,14 +1,14 @@
 // `dockerwall explain`: whether a container may reach a target, and why. The daemon's own decision, not a second opinion.
 
-import type { ExplainReport } from "../core/model/report.ts";
-import type { ReadAnswer } from "../core/path/reading.ts";
-import { renderNeighbour } from "../core/path/sentence.ts";
-import type { Path, PathVerdict } from "../core/path/verdict.ts";
-import { createControlClient } from "../edge/control-socket/client.ts";
-import { controlSocketOf } from "../edge/control-socket/path.ts";
-import { type Command, jsonOption } from "./command.ts";
-import { printable, printableSentence, renderAge, renderJson, renderSpan } from "./terminal/print.ts";
-import { renderTable } from "./terminal/table.ts";
+import type { ExplainReport } from "../../core/model/report.ts";
+import type { ReadAnswer } from "../../core/path/reading.ts";
+import { renderNeighbour } from "../../core/path/sentence.ts";
+import type { Path, PathVerdict } from "../../core/path/verdict.ts";
+import { createControlClient } from "../../edge/control-socket/client.ts";
+import { controlSocketOf } from "../../edge/control-socket/path.ts";
+import { type Command, jsonOption } from "../command.ts";
+import { printable, printableSentence, renderAge, renderJson, renderSpan } from "../terminal/print.ts";
+import { renderTable } from "../terminal/table.ts";
 
 /** Of what would not pass. */
 const heldExitCode = 1;
@@ -24,10 +24,8 @@ const verdicts: Readonly<Record<PathVerdict, string>> = {
   unknown: "not known ❌",
 };
 
-export const explainCommand: Command = {
+export const command: Command = {
   operands: "CONTAINER TARGET",
-  leastOperands: 2,
-  mostOperands: 2,
   summary: "Tell whether a container may reach a name or an address, and why.",
   details: [
     "CONTAINER is a name, an id or the beginning of one, a Compose service, or PROJECT/SERVICE.",

@@ -1,18 +1,16 @@
 // `dockerwall check`: judges labels before anything runs, with the daemon's own code. It only reads files, and needs no
 // daemon, no engine and no rights.
 
-import { loadBuiltInPresets } from "../core/policy/built-in-presets.ts";
-import { parsePolicyFile } from "../core/policy/policy-file.ts";
-import type { Presets } from "../core/policy/preset.ts";
-import { DockerwallError } from "../errors.ts";
-import { chooseFiles, isFileName, readText } from "./check-files.ts";
-import { type Command, type Invocation, jsonOption } from "./command.ts";
-import { renderJson } from "./terminal/print.ts";
+import { loadBuiltInPresets } from "../../core/policy/built-in-presets.ts";
+import { parsePolicyFile } from "../../core/policy/policy-file.ts";
+import type { Presets } from "../../core/policy/preset.ts";
+import { DockerwallError } from "../../errors.ts";
+import { chooseFiles, isFileName, readText } from "../check/files.ts";
+import { type Command, type Invocation, jsonOption } from "../command.ts";
+import { renderJson } from "../terminal/print.ts";
 
-export const checkCommand: Command = {
+export const command: Command = {
   operands: "[COMPOSE_FILE...|ENTRY...]",
-  leastOperands: 0,
-  mostOperands: Number.POSITIVE_INFINITY,
   summary:
     "Judge the labels of Compose files, or entries, before anything runs. This needs no daemon and no rights.",
   details: [
@@ -45,10 +43,10 @@ async function checkFiles(
   { options, operands, environment, output }: Invocation,
   presets: Presets,
 ): Promise<number> {
-  const { loadProject } = await import("../core/compose/load.ts");
-  const { readProject } = await import("../core/compose/project.ts");
-  const { judge } = await import("../core/check/judge.ts");
-  const { renderCheck } = await import("./check-report.ts");
+  const { loadProject } = await import("../../core/compose/load.ts");
+  const { readProject } = await import("../../core/compose/project.ts");
+  const { judge } = await import("../../core/check/judge.ts");
+  const { renderCheck } = await import("../check/report.ts");
   const lookup = (name: string): string | undefined => environment[name];
   const files = chooseFiles(operands, lookup);
   const { tree, problems } = loadProject({ files, read: readText, environment: lookup });
@@ -58,8 +56,8 @@ async function checkFiles(
 }
 
 async function checkEntries({ options, operands, output }: Invocation, presets: Presets): Promise<number> {
-  const { checkList } = await import("../core/check/list.ts");
-  const { renderList } = await import("./check-report.ts");
+  const { checkList } = await import("../../core/check/list.ts");
+  const { renderList } = await import("../check/report.ts");
   const report = checkList(operands.join(" "), presets);
   output.write("json" in options ? renderJson(report) : renderList(report));
   return report.ok ? 0 : 1;

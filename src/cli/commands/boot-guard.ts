@@ -1,17 +1,15 @@
 // `dockerwall boot-guard`: after a reboot Docker starts containers before our own container can run. A systemd unit on
 // the host closes their bridges first; once the daemon runs, it opens what may be open.
 
-import { whyHosts } from "../core/classify/bridge-ports.ts";
-import { bootGuardUnit, bootSetsUnit, type HostBridge } from "../core/firewall/boot-guard.ts";
-import { heldPrefix } from "../core/firewall/names.ts";
-import { listBridges } from "../edge/host/bridges.ts";
-import { DockerwallError } from "../errors.ts";
-import type { Command } from "./command.ts";
+import { whyHosts } from "../../core/classify/bridge-ports.ts";
+import { bootGuardUnit, bootSetsUnit, type HostBridge } from "../../core/firewall/boot-guard.ts";
+import { heldPrefix } from "../../core/firewall/names.ts";
+import { listBridges } from "../../edge/host/bridges.ts";
+import { DockerwallError } from "../../errors.ts";
+import type { Command } from "../command.ts";
 
-export const bootGuardCommand: Command = {
+export const command: Command = {
   operands: "",
-  leastOperands: 0,
-  mostOperands: 0,
   summary:
     "Print a systemd unit that holds every Docker bridge from boot until the daemon has classified it.",
   details: [
@@ -38,7 +36,7 @@ export const bootGuardCommand: Command = {
  * @throws ENGINE_UNREACHABLE elsewhere than beside the engine: another network namespace has not the host's bridges
  */
 async function findHostBridges(): Promise<readonly HostBridge[]> {
-  const { findDockerd, findSandboxFolder } = await import("../edge/engine/dockerd.ts");
+  const { findDockerd, findSandboxFolder } = await import("../../edge/engine/dockerd.ts");
   if (findDockerd() === undefined)
     throw new DockerwallError(
       "ENGINE_UNREACHABLE",
@@ -46,7 +44,7 @@ async function findHostBridges(): Promise<readonly HostBridge[]> {
     );
   const bridges = listBridges().filter((bridge) => bridge.startsWith(heldPrefix));
   if (bridges.length === 0) return [];
-  const { lookAtBridges } = await import("../edge/kernel/netlink/bridge-ports.ts");
+  const { lookAtBridges } = await import("../../edge/kernel/netlink/bridge-ports.ts");
   const folder = findSandboxFolder();
   const foundOn = lookAtBridges("path" in folder ? folder.path : undefined);
   return bridges.flatMap((bridge) => {

@@ -1,19 +1,17 @@
 // `dockerwall uninstall`: the daemon does it, if one runs, since it would restore whatever it finds missing; otherwise
 // this process does.
 
-import { createControlClient, daemonIsAbsent } from "../edge/control-socket/client.ts";
-import { controlSocketOf } from "../edge/control-socket/path.ts";
-import { type Command, jsonOption } from "./command.ts";
-import { renderJson } from "./terminal/print.ts";
+import { createControlClient, daemonIsAbsent } from "../../edge/control-socket/client.ts";
+import { controlSocketOf } from "../../edge/control-socket/path.ts";
+import { type Command, jsonOption } from "../command.ts";
+import { renderJson } from "../terminal/print.ts";
 
 /** What no container can take away. */
 const onHost =
   "If you enabled the boot guard, disable it on the host (systemctl disable --now dockerwall-boot-guard.service), or it holds bridges at the next boot. If you saved the host's rules meanwhile, save them again.\n";
 
-export const uninstallCommand: Command = {
+export const command: Command = {
   operands: "",
-  leastOperands: 0,
-  mostOperands: 0,
   summary: "Remove every rule, set and capture of Dockerwall from this host.",
   details:
     "Guarded networks are open afterwards. A running daemon does the work, then keeps running without guarding anything.",
@@ -36,7 +34,7 @@ async function uninstall(path: string): Promise<"daemon" | "here"> {
   } catch (error) {
     if (!daemonIsAbsent(error)) throw error;
   }
-  const { uninstallHere } = await import("../control/uninstall-without-daemon.ts");
+  const { uninstallHere } = await import("../../control/uninstall-without-daemon.ts");
   await uninstallHere();
   return "here";
 }

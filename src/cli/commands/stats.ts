@@ -7,19 +7,17 @@ import type {
   LookupTrouble,
   NetworkStats,
   StatsReport,
-} from "../core/model/report.ts";
-import { renderNeighbour, renderStep } from "../core/path/sentence.ts";
-import { createControlClient } from "../edge/control-socket/client.ts";
-import { controlSocketOf } from "../edge/control-socket/path.ts";
-import { type Command, jsonOption } from "./command.ts";
-import { printable, printableSentence, renderAge, renderJson } from "./terminal/print.ts";
-import { bold, dim } from "./terminal/style.ts";
-import { renderTable } from "./terminal/table.ts";
+} from "../../core/model/report.ts";
+import { renderNeighbour, renderStep } from "../../core/path/sentence.ts";
+import { createControlClient } from "../../edge/control-socket/client.ts";
+import { controlSocketOf } from "../../edge/control-socket/path.ts";
+import { type Command, jsonOption } from "../command.ts";
+import { printable, printableSentence, renderAge, renderJson } from "../terminal/print.ts";
+import { bold, dim } from "../terminal/style.ts";
+import { renderTable } from "../terminal/table.ts";
 
-export const statsCommand: Command = {
+export const command: Command = {
   operands: "",
-  leastOperands: 0,
-  mostOperands: 0,
   summary:
     "Show, for each guarded network, what its containers looked up and which connections were blocked.",
   details: [

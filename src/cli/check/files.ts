@@ -1,10 +1,10 @@
 // Which Compose files `dockerwall check` reads, and their text.
 
 import { existsSync, readFileSync, statSync } from "node:fs";
-import type { ReadText } from "../core/compose/documents.ts";
-import { readEnvFiles } from "../core/compose/env-file.ts";
-import type { Lookup } from "../core/compose/interpolate.ts";
-import { DockerwallError, messageOf } from "../errors.ts";
+import type { ReadText } from "../../core/compose/documents.ts";
+import { readEnvFiles } from "../../core/compose/env-file.ts";
+import type { Lookup } from "../../core/compose/interpolate.ts";
+import { DockerwallError, messageOf } from "../../errors.ts";
 
 /** The first that is there counts, as for Compose. */
 const names = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"] as const;

@@ -1,15 +1,13 @@
 // `dockerwall doctor`: what works and what does not, checked by behaviour.
 
-import type { DoctorReport } from "../core/api/control-api.ts";
-import { createControlClient } from "../edge/control-socket/client.ts";
-import { controlSocketOf } from "../edge/control-socket/path.ts";
-import { type Command, jsonOption } from "./command.ts";
-import { printableSentence, renderJson } from "./terminal/print.ts";
+import type { DoctorReport } from "../../core/api/control-api.ts";
+import { createControlClient } from "../../edge/control-socket/client.ts";
+import { controlSocketOf } from "../../edge/control-socket/path.ts";
+import { type Command, jsonOption } from "../command.ts";
+import { printableSentence, renderJson } from "../terminal/print.ts";
 
-export const doctorCommand: Command = {
+export const command: Command = {
   operands: "",
-  leastOperands: 0,
-  mostOperands: 0,
   summary: "Check the host and every guarded container by behaviour.",
   details:
     "Exit code: 0 if all is well, 1 if anything needs correcting, 69 if no daemon answers. Warnings do not count, as in status.",

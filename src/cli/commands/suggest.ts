@@ -1,15 +1,13 @@
 // `dockerwall suggest`: turns what was seen into a label, ready to paste.
 
-import type { SuggestReport } from "../core/model/report.ts";
-import { createControlClient } from "../edge/control-socket/client.ts";
-import { controlSocketOf } from "../edge/control-socket/path.ts";
-import { type Command, jsonOption } from "./command.ts";
-import { printable, printableSentence, renderAge, renderJson } from "./terminal/print.ts";
+import type { SuggestReport } from "../../core/model/report.ts";
+import { createControlClient } from "../../edge/control-socket/client.ts";
+import { controlSocketOf } from "../../edge/control-socket/path.ts";
+import { type Command, jsonOption } from "../command.ts";
+import { printable, printableSentence, renderAge, renderJson } from "../terminal/print.ts";
 
-export const suggestCommand: Command = {
+export const command: Command = {
   operands: "NETWORK",
-  leastOperands: 1,
-  mostOperands: 1,
   summary:
     "Print the smallest labels that allow everything that was denied, or that audit mode let pass, so far.",
   details: [

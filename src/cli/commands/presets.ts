@@ -1,18 +1,16 @@
 // `dockerwall presets`: shows what `@debian` and the like stand for, and where each entry is documented.
 
-import { didYouMean } from "../core/model/did-you-mean.ts";
-import { builtInPresets, presetsVersion } from "../core/policy/built-in-presets.ts";
-import { DockerwallError } from "../errors.ts";
-import { type Command, jsonOption } from "./command.ts";
-import { renderJson } from "./terminal/print.ts";
-import { renderTable } from "./terminal/table.ts";
+import { didYouMean } from "../../core/model/did-you-mean.ts";
+import { builtInPresets, presetsVersion } from "../../core/policy/built-in-presets.ts";
+import { DockerwallError } from "../../errors.ts";
+import { type Command, jsonOption } from "../command.ts";
+import { renderJson } from "../terminal/print.ts";
+import { renderTable } from "../terminal/table.ts";
 
 const left = { align: "left" } as const;
 
-export const presetsCommand: Command = {
+export const command: Command = {
   operands: "[NAME]",
-  leastOperands: 0,
-  mostOperands: 1,
   summary: "List the presets that come with Dockerwall, or the entries of one with their sources.",
   details: "A policy file can add presets or replace these; docs/policy.md explains how.",
   options: { json: jsonOption },

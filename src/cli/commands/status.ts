@@ -1,24 +1,22 @@
 // `dockerwall status`: shows what is guarded, how, since when, and what is wrong. Its exit code is the image's
 // HEALTHCHECK.
 
-import type { CounterReading } from "../core/counters/reading.ts";
-import type { ListReport, NetworkStatus, StatusReport } from "../core/model/report.ts";
-import { isGone, isInForce, stateSentences } from "../core/model/state.ts";
-import { createControlClient } from "../edge/control-socket/client.ts";
-import { controlSocketOf } from "../edge/control-socket/path.ts";
-import { DockerwallError } from "../errors.ts";
-import { renderOverrides } from "./allow-deny.ts";
-import { type Command, jsonOption } from "./command.ts";
-import { printable, printableSentence, renderJson, renderSpan } from "./terminal/print.ts";
-import { bold } from "./terminal/style.ts";
+import type { CounterReading } from "../../core/counters/reading.ts";
+import type { ListReport, NetworkStatus, StatusReport } from "../../core/model/report.ts";
+import { isGone, isInForce, stateSentences } from "../../core/model/state.ts";
+import { createControlClient } from "../../edge/control-socket/client.ts";
+import { controlSocketOf } from "../../edge/control-socket/path.ts";
+import { DockerwallError } from "../../errors.ts";
+import { type Command, jsonOption } from "../command.ts";
+import { renderOverrides } from "../overrides.ts";
+import { printable, printableSentence, renderJson, renderSpan } from "../terminal/print.ts";
+import { bold } from "../terminal/style.ts";
 
 /** The exit code of every other command after an uninstall. */
 const { exitCode: uninstalledExitCode } = new DockerwallError("UNINSTALLED", "");
 
-export const statusCommand: Command = {
+export const command: Command = {
   operands: "",
-  leastOperands: 0,
-  mostOperands: 0,
   summary: "Show what is guarded, how, since when, and every problem.",
   details: [
     "Exit code: 0 if enforcing, 1 if starting, stopping or degraded, 69 if uninstalled or if no daemon answers.",
