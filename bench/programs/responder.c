@@ -2,7 +2,7 @@
 //   responder PORT ADDRESSES
 // A questions get one of so many addresses of 198.18.0.0/15 by a hash of the name, directly below own.example one of
 // all of them, TTL 300. Of most other ranges an answer would open nothing: they are refused as private. Names that begin
-// with "nx" do not exist; other types have no data.
+// with "nx" do not exist; other types have no data. Both come with the SOA of the name above.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -33,8 +33,9 @@ static int answer(unsigned char *p, int length, unsigned addresses) {
   int own = behind + 4 < p + length && !memcmp(behind, "\3own", 4);
   unsigned number = (hash ^ hash >> 16) % (own ? 0x1ffff : addresses) + 1;
   unsigned char a[] = {0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 198, 18 | (number >> 16 & 1), number >> 8, number};
-  unsigned char soa[] = {0xc0, 12, 0, 6, 0, 1, 0, 0, 1, 44, 0, 22, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4,
-                         0, 0, 1, 44};
+  // Of the zone above: a name that has a SOA of its own exists, and dnsmasq would say so of it from its cache.
+  unsigned char soa[] = {0xc0, p[12] ? 13 + p[12] : 12, 0, 6, 0, 1, 0, 0, 1, 44, 0, 22, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0,
+                         0, 3, 0, 0, 0, 4, 0, 0, 1, 44};
   const unsigned char *record = has ? a : soa;
   int size = has ? sizeof a : sizeof soa;
   memcpy(p + at, record, size);
