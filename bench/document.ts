@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { judgeGoals, type PartName } from "./goals.ts";
+import { type JudgedGoal, judgeGoals, type PartName } from "./goals.ts";
 import { type PartResult, renderPart, renderTable } from "./result.ts";
 
 export interface PartRun {
@@ -59,27 +59,30 @@ const resultsOf = ({ parts }: Run): Readonly<Partial<Record<PartName, PartResult
   Object.fromEntries(Object.entries(parts).map(([name, { result }]) => [name, result]));
 
 function renderGoals(run: Run, limits: ReadonlyMap<string, string>): string {
-  const rows = judgeGoals(resultsOf(run)).map(({ key, what, wanted, measured, isMet }) => [
-    what,
-    wanted,
-    measured ?? "",
-    measured === undefined
-      ? "not measured"
-      : isMet
-        ? "met"
-        : limits.has(key)
-          ? `missed: ${limits.get(key)}`
-          : "missed",
+  const rows = judgeGoals(resultsOf(run)).map((goal) => [
+    goal.what,
+    goal.wanted,
+    goal.measured ?? "",
+    renderVerdict(goal, limits.get(goal.key)),
   ]);
   return renderTable(["what", "goal", "measured", "met or missed"], rows);
 }
 
+function renderVerdict({ verdict, because }: JudgedGoal, limit: string | undefined): string {
+  if (verdict === "no ratio") return `no ratio, as this is other work: ${because}`;
+  return verdict === "missed" && limit !== undefined ? `missed: ${limit}` : verdict;
+}
+
 function renderMisses(run: Run, limits: ReadonlyMap<string, string>): string {
-  const judged = judgeGoals(resultsOf(run)).filter(({ measured }) => measured !== undefined);
-  const missed = judged.filter(({ isMet }) => !isMet);
-  const unexplained = missed.filter(({ key }) => !limits.has(key)).map(({ what }) => `${what}`);
+  const judged = judgeGoals(resultsOf(run)).filter(({ verdict }) => verdict !== "not measured");
+  const count = (wanted: JudgedGoal["verdict"]): number =>
+    judged.filter(({ verdict }) => verdict === wanted).length;
+  const unexplained = judged
+    .filter(({ key, verdict }) => verdict === "missed" && !limits.has(key))
+    .map(({ what }) => what);
   return [
-    `${judged.length - missed.length} of ${judged.length} goals are met.`,
+    `${count("met")} of ${judged.length} goals are met.`,
+    ...(count("no ratio") === 0 ? [] : [`No ratio, as a server did other work: ${count("no ratio")}.`]),
     ...(unexplained.length === 0
       ? []
       : [`Missed in this run, and not looked into: ${unexplained.join("; ")}.`]),

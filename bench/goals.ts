@@ -1,5 +1,6 @@
 // What the product is to reach, and which figure tells. Ratios come from rounds in which all were measured in turn.
 
+import { noRatio } from "./comparison.ts";
 import type { PartResult } from "./result.ts";
 
 export type PartName = "lookups" | "first" | "neighbours" | "forwarding" | "start" | "memory" | "engine";
@@ -112,10 +113,12 @@ export const goals: readonly Goal[] = [
 ];
 
 export interface JudgedGoal extends Goal {
-  /** Undefined if its part has not run. */
+  /** Undefined if its part has not run, or compares what is not alike. */
   readonly measured: string | undefined;
   readonly wanted: string;
-  readonly isMet: boolean;
+  readonly verdict: "met" | "missed" | "no ratio" | "not measured";
+  /** Why there is no ratio. */
+  readonly because: string | undefined;
 }
 
 /** Puts the figures beside the goals. */
@@ -124,8 +127,12 @@ export function judgeGoals(results: Readonly<Partial<Record<PartName, PartResult
     const { key, part, bound, unit, digits } = goal;
     const figure = results[part]?.figures[key] ?? undefined;
     const [limit, word] = "most" in bound ? [bound.most, "at most"] : [bound.least, "at least"];
-    const isMet = figure !== undefined && ("most" in bound ? figure <= limit : figure >= limit);
-    const measured = figure === undefined ? undefined : `${figure.toFixed(digits)}${unit}`;
-    return { ...goal, measured, wanted: limit === 0 ? "none" : `${word} ${limit}${unit}`, isMet };
+    const said = { ...goal, wanted: limit === 0 ? "none" : `${word} ${limit}${unit}` };
+    const because = noRatio(results[part]?.sides?.[key] ?? []);
+    if (because !== undefined) return { ...said, measured: undefined, verdict: "no ratio", because };
+    if (figure === undefined) return { ...said, measured: undefined, verdict: "not measured", because };
+    const isMet = "most" in bound ? figure <= limit : figure >= limit;
+    const measured = `${figure.toFixed(digits)}${unit}`;
+    return { ...said, measured, verdict: isMet ? "met" : "missed", because };
   });
 }

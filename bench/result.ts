@@ -1,6 +1,7 @@
 // What a part of the bench has measured, as plain data: the command gathers it from the part's own process.
 
 import { writeFileSync } from "node:fs";
+import type { Side } from "./comparison.ts";
 
 export interface Table {
   readonly title: string;
@@ -11,6 +12,8 @@ export interface Table {
 export interface PartResult {
   /** By the names that goals.ts has; null, as JSON has what is no number, where nothing was answered. */
   readonly figures: Readonly<Record<string, number | null>>;
+  /** Whom the figures that are ratios of answers compare, by the names of these figures. */
+  readonly sides?: Readonly<Record<string, readonly Side[]>>;
   readonly tables: readonly Table[];
   /** What was done less often than the goal has it, and whatever else must be known to read the figures. */
   readonly notes: readonly string[];

@@ -2,6 +2,7 @@
 // guarded containers; beside it, on a host without us, dnsmasq with a filter by the set that it fills, and no filter.
 
 import { enterNamespaces, run } from "../../test/support/namespace.ts";
+import { type Side, wrongPart } from "../comparison.ts";
 import { bareGateway, buildBareHost, buildHost, guarded, internet, plugInternet } from "../host.ts";
 import { dnsmasq, peersSet } from "../peers.ts";
 import { startProduct } from "../product.ts";
@@ -78,6 +79,16 @@ const ratio = (key: string, figure: "p50" | "p99"): number =>
   );
 const sum = (key: string, figure: keyof First): number =>
   measured.rounds.reduce((all, round) => all + (round.get(key)?.[figure] ?? 0), 0);
+/** A name without an address, and a connection refused, are wrong. */
+function sideOf(key: string, name: string): Side {
+  const rounds = measured.rounds.flatMap((round) => round.get(key) ?? []);
+  const tries = rounds.map(({ good, unknown, refused }) => ({
+    answers: good + unknown + refused,
+    right: good,
+  }));
+  return { name, wrong: wrongPart(tries) };
+}
+const sidesOf = (key: string): readonly Side[] => [sideOf(key, "Dockerwall"), sideOf("dnsmasq", "dnsmasq")];
 
 const failed = cases.reduce((all, { key }) => all + sum(key, "refused") + sum(key, "unknown"), 0);
 const tried = failed + cases.reduce((all, { key }) => all + sum(key, "good"), 0);
@@ -90,6 +101,12 @@ finish({
     firstAnyP99OfDnsmasq: ratio("any", "p99"),
     firstRefused: failed,
     firstTried: tried,
+  },
+  sides: {
+    firstPortP50OfDnsmasq: sidesOf("port"),
+    firstPortP99OfDnsmasq: sidesOf("port"),
+    firstAnyP50OfDnsmasq: sidesOf("any"),
+    firstAnyP99OfDnsmasq: sidesOf("any"),
   },
   tables: [
     {
