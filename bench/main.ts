@@ -74,7 +74,7 @@ function describeMachine(): Run["machine"] {
     ["memory", `${(totalmem() / 2 ** 30).toFixed(0)} GB`],
     ["kernel", release()],
     ["Node", process.version],
-    ...["dnsmasq-base", "unbound", "smartdns", "dnsdist", "iptables", "ipset"].map(
+    ...["dnsmasq-base", "unbound", "smartdns", "dnsdist", "pdns-recursor", "iptables", "ipset"].map(
       (name) => [name, packaged(name)] as const,
     ),
   ];

@@ -44,6 +44,18 @@ export function dnsmasq(at: {
   return ["prlimit", "--nofile=1024", "dnsmasq", ...bare, ...where, ...places, ...limits, ...names];
 }
 
+/** All settings are arguments, as its file has another form in newer versions. Its packet cache answers what it can. */
+function pdnsRecursor(port: number, upstream: number): readonly string[] {
+  const zone = settingsFile("denied.zone", "denied.example. 300 IN SOA a.example. b.example. 1 2 3 4 300\n");
+  const bare = [`--config-dir=${folder}`, `--socket-dir=${folder}`, "--daemon=no", "--write-pid=no"];
+  const silent = ["--quiet=yes", "--loglevel=3", "--disable-syslog=yes", "--security-poll-suffix="];
+  const where = [`--local-address=${openGateway}`, `--local-port=${port}`, "--allow-from=0.0.0.0/0"];
+  const work = ["--threads=1", "--pdns-distributes-queries=no", "--dnssec=off", "--hint-file=no"];
+  const caches = ["--max-cache-entries=1000000", "--max-packetcache-entries=500000"];
+  const names = [`--forward-zones-recurse=.=127.0.0.1:${upstream}`, `--auth-zones=denied.example=${zone}`];
+  return ["pdns_recursor", ...bare, ...silent, ...where, ...work, ...caches, ...names];
+}
+
 const commands: readonly Command[] = [
   {
     name: "dnsmasq, ipset, large cache",
@@ -128,6 +140,7 @@ addAction("denied.example", RCodeAction(DNSRCode.NXDOMAIN))
       ),
     ],
   },
+  { name: "pdns-recursor", line: pdnsRecursor },
 ];
 
 /** The set that they fill. */
