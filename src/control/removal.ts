@@ -4,8 +4,8 @@
 import { unstampAll } from "../edge/kernel/flows/stamped.ts";
 import { destroySets } from "../edge/kernel/ipset/desired-sets.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import { removePortTable } from "../edge/kernel/nftables/port-table.ts";
-import { removeSettledPorts } from "../edge/kernel/nftables/settled-ports.ts";
+import { removePortTable } from "../edge/kernel/nftables/host/port-table.ts";
+import { removeSettledPorts } from "../edge/kernel/nftables/host/settled-ports.ts";
 import { DockerwallError, problemsOf } from "../errors.ts";
 
 /** Removes a part, if it is there. @throws what is left of it */

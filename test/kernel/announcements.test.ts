@@ -60,9 +60,11 @@ describe("an address that an engine announces", () => {
     for (const [what, type, to] of others) assert.equal(send(type, to), "sent", what);
   });
 
-  it("is no error while its interface is held", () => {
+  it("is no error while its interface is held, and all but neighbour discovery is", () => {
     withNamespace(box.fd, () => holdInterfaces([]));
-    assert.equal(send(advertisement, "ff02::1"), "sent");
+    for (const to of ["ff02::1", "ff02::2"]) assert.equal(send(advertisement, to), "sent", to);
+    for (const [what, type, to] of others.filter(([, , each]) => each !== "ff02::2"))
+      assert.equal(send(type, to), "refused", what);
     assert.equal(send(128, "2001:db8:1::3"), "refused");
     withNamespace(box.fd, () => holdInterfaces("all"));
   });

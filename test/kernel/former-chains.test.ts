@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, type TestContext, test } from "node:test";
 import { setNames } from "../../src/core/firewall/names.ts";
 import { familyOf, hostPrefix, type IpAddress } from "../../src/core/model/address.ts";
-import { openPortTable } from "../../src/edge/kernel/nftables/port-table.ts";
+import { openPortTable } from "../../src/edge/kernel/nftables/host/port-table.ts";
 import { icmp6Frame, indexOf, Wire } from "../support/frames.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";

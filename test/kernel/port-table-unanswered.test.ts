@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, it, mock } from "node:test";
 import type { PortGuard } from "../../src/core/firewall/port-guard.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
-import { openPortTable, type PortTable } from "../../src/edge/kernel/nftables/port-table.ts";
+import { openPortTable, type PortTable } from "../../src/edge/kernel/nftables/host/port-table.ts";
 import { indexOf } from "../support/frames.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 import { answerAll, loseAnswers, unanswered } from "../support/unanswered.ts";

@@ -11,7 +11,7 @@ import {
   type PortTable,
   probePortTable,
   removePortTable,
-} from "../../src/edge/kernel/nftables/port-table.ts";
+} from "../../src/edge/kernel/nftables/host/port-table.ts";
 import {
   arpFrame,
   authenticated6Frame,

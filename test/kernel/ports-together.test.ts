@@ -6,7 +6,7 @@ import { after, test } from "node:test";
 import type { IpAddress } from "../../src/core/model/address.ts";
 import { eachAttribute, readText } from "../../src/edge/kernel/netlink/message.ts";
 import { NETLINK_NETFILTER, openNetlink } from "../../src/edge/kernel/netlink/socket.ts";
-import { openPortTable, removePortTable } from "../../src/edge/kernel/nftables/port-table.ts";
+import { openPortTable, removePortTable } from "../../src/edge/kernel/nftables/host/port-table.ts";
 import { indexOf } from "../support/frames.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 import {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
-import { openSettledPorts, probeSettledPorts } from "../../src/edge/kernel/nftables/settled-ports.ts";
+import { openSettledPorts, probeSettledPorts } from "../../src/edge/kernel/nftables/host/settled-ports.ts";
 import { indexOf } from "../support/frames.ts";
 import { until } from "../support/lab/command.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, beforeEach, it, mock } from "node:test";
-import { openSettledPorts, type SettledPorts } from "../../src/edge/kernel/nftables/settled-ports.ts";
+import { openSettledPorts, type SettledPorts } from "../../src/edge/kernel/nftables/host/settled-ports.ts";
 import { indexOf } from "../support/frames.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 import { answerAll, loseAnswers, unanswered } from "../support/unanswered.ts";

@@ -12,7 +12,7 @@ import { openQueue, type PacketQueue } from "../../src/edge/kernel/flows/queue.t
 import { createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
-import { openSettledPorts, type SettledPorts } from "../../src/edge/kernel/nftables/settled-ports.ts";
+import { openSettledPorts, type SettledPorts } from "../../src/edge/kernel/nftables/host/settled-ports.ts";
 import { indexOf } from "../support/frames.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";

@@ -19,7 +19,7 @@ import type { Log } from "../../edge/host/log.ts";
 import { createSets, destroySets, setsAreFilled } from "../../edge/kernel/ipset/desired-sets.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { lookAtBridges } from "../../edge/kernel/netlink/bridge-ports.ts";
-import { hasPortTable } from "../../edge/kernel/nftables/port-table.ts";
+import { hasPortTable } from "../../edge/kernel/nftables/host/port-table.ts";
 import { messageOf } from "../../errors.ts";
 import { createEnforcement, type Enforcement } from "../enforcement.ts";
 import { createHistory, type History } from "../history/history.ts";

@@ -3,8 +3,9 @@
 
 import type { Family } from "../model/address.ts";
 import { engineHoldTables, engineJump, renderEngineHold } from "./engine-hold.ts";
-import { chainNames, heldPrefix } from "./names.ts";
+import { chainNames, framesTable, heldPrefix } from "./names.ts";
 import { renderSet } from "./render-set.ts";
+import { renderReservedFrames } from "./reserved-frames.ts";
 import { fromInterface, isAnswer } from "./rules/match.ts";
 import { planRules } from "./rules/plan.ts";
 import { renderJump } from "./rules/render.ts";
@@ -90,6 +91,16 @@ function holdQuestions(): string {
     .concat(" || echo lookups of the engine are not held: no cgroup v2, or no match by it");
 }
 
+/** A command that drops what no bridge passes on and no rule above sees. It needs nft(8), which not every host has. */
+function dropReservedFrames(): string {
+  const { family, name } = framesTable;
+  return [
+    `nft list table ${family} ${name} >/dev/null 2>&1`,
+    `printf "${renderReservedFrames().join("\\n")}\\n" | nft --file -`,
+    "echo frames that no bridge passes on are not held: nft has failed",
+  ].join(" || ");
+}
+
 /** Services that load the host's own rules at boot, and empty the tables first: the hold must come after them. */
 const rulesOfHost = [
   "nftables.service",
@@ -133,6 +144,7 @@ export function bootGuardUnit(hostBridges: readonly HostBridge[]): string {
     restore("iptables", 4, ""),
     restore("ip6tables", 6, " || test ! -e /proc/net/if_inet6"),
     `ExecStartPost=-/bin/sh -c '${holdQuestions()}'`,
+    `ExecStartPost=-/bin/sh -c '${dropReservedFrames()}'`,
     "",
     "[Install]",
     "WantedBy=multi-user.target",

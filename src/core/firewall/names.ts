@@ -204,6 +204,9 @@ export const askedMark = 0x1000_0000;
  */
 export const portTable = { family: "netdev", name: "dockerwall" } as const;
 
+/** Own nft table of the host: drops IP in frames that no bridge passes on, and that no rule of a bridge sees. */
+export const framesTable = { family: "inet", name: "dockerwall" } as const;
+
 /** Own nft table of the host's bridges: marks what comes from ports that are not settled, so that it waits for the daemon. */
 export const bridgeTable = { family: "bridge", name: "dockerwall" } as const;
 

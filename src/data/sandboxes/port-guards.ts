@@ -4,7 +4,7 @@ import type { AskerIndex } from "../../core/askers/index-of-askers.ts";
 import { type Cut, cutOfAll } from "../../core/cut.ts";
 import type { PortGuard } from "../../core/firewall/port-guard.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import type { PortGuardDemand, PortTable } from "../../edge/kernel/nftables/port-table.ts";
+import type { PortGuardDemand, PortTable } from "../../edge/kernel/nftables/host/port-table.ts";
 import type { Port } from "../../edge/sandbox/ports/ports.ts";
 import { type Attempt, portsOf } from "./attempt.ts";
 import { addressesOf, LetIn, type Trespass } from "./let-in.ts";

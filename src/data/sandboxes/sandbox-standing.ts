@@ -10,7 +10,7 @@ import { StrangeBridges } from "../../core/askers/strange-bridges.ts";
 import type { PortState } from "../../core/askers/unsettled.ts";
 import type { Cut } from "../../core/cut.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import { openPortTable } from "../../edge/kernel/nftables/port-table.ts";
+import { openPortTable } from "../../edge/kernel/nftables/host/port-table.ts";
 import type { FoundInside } from "../../edge/sandbox/addresses.ts";
 import { openPorts, type Port, type Ports } from "../../edge/sandbox/ports/ports.ts";
 import { type Attempt, createAttempt, portsOf } from "./attempt.ts";

@@ -3,7 +3,7 @@
 // settled: here is what is known of ports, which has no deadline.
 
 import type { PortState } from "../../core/askers/unsettled.ts";
-import { openSettledPorts, type SettledPorts } from "../../edge/kernel/nftables/settled-ports.ts";
+import { openSettledPorts, type SettledPorts } from "../../edge/kernel/nftables/host/settled-ports.ts";
 import type { Port, Ports } from "../../edge/sandbox/ports/ports.ts";
 
 export interface SettlingOptions {

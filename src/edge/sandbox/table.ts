@@ -54,11 +54,12 @@ import {
   inputInterface,
   ipv6,
   linkLocalMulticast,
+  messageType,
   outputInterface,
   transportProtocol,
   verdict,
 } from "../kernel/nftables/expressions.ts";
-import { etherTypes, type NftTable } from "../kernel/nftables/numbers.ts";
+import { discoveryMessages, etherTypes, ICMPV6, type NftTable } from "../kernel/nftables/numbers.ts";
 import { isTableThere, removeTables } from "../kernel/nftables/tables.ts";
 import {
   tableFlags,
@@ -126,8 +127,14 @@ export function holdInterfaces(interfaces: Interfaces, owner?: TableOwner): void
     writeNewChain(writer, chain);
     for (const index of [LOOPBACK_INDEX, ...interfaces])
       writeNewRule(writer, holdTable, chain.name, [outputInterface(index), verdict("accept")]);
-    // Cannot be routed, and an engine announces its containers' addresses so; refused, it does not start them.
-    writeNewRule(writer, holdTable, chain.name, [...linkLocalMulticast(), verdict("accept")]);
+    // An engine announces its containers' addresses so; refused, it does not start them.
+    for (const type of discoveryMessages)
+      writeNewRule(writer, holdTable, chain.name, [
+        ...linkLocalMulticast(),
+        transportProtocol(ICMPV6),
+        messageType(type),
+        verdict("accept"),
+      ]);
     writeNewRule(writer, holdTable, chain.name, [verdict("drop")]);
   });
 }

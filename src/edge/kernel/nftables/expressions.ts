@@ -46,11 +46,14 @@ const META_MARK = 3;
 const META_IIF = 4;
 const META_OIF = 5;
 const META_IIFNAME = 6;
+const META_IIFTYPE = 8;
 const META_NFPROTO = 15;
 const META_L4PROTO = 16;
 const META_PKTTYPE = 19;
 /** PACKET_HOST (include/uapi/linux/if_packet.h) */
 const PACKET_HOST = 0;
+/** include/uapi/linux/if_arp.h */
+const ARPHRD_ETHER = 1;
 /** NFT_NAT_DNAT */
 const NAT_DNAT = 1;
 /** NFT_EXTHDR_F_PRESENT */
@@ -73,6 +76,17 @@ export function frameProtocol(type: number): Expression {
 /** `ether daddr MAC`; @param mac `aa:bb:cc:dd:ee:ff` */
 export function frameTo(mac: string): Expression {
   return payloadIs(PAYLOAD_LINK, 0, Buffer.from(mac.replaceAll(":", ""), "hex"));
+}
+
+/** `ether daddr & MASK == MAC`; @param bits how many of the MAC's first bits count */
+export function frameInGroup(mac: string, bits: number): Expression {
+  const place = { base: PAYLOAD_LINK, offset: 0 };
+  return payloadIn(place, Buffer.from(mac.replaceAll(":", ""), "hex"), bits);
+}
+
+/** `meta iiftype ether`: only what comes from such a device has a MAC. */
+export function fromEthernet(): Expression {
+  return metaIs(META_IIFTYPE, new Uint8Array(Uint16Array.of(ARPHRD_ETHER).buffer));
 }
 
 /** `ether type NUMBER`: by the bytes of the frame. What a frame by hand is said to carry, its sender says. */

@@ -6,7 +6,7 @@ import type { PortGuard } from "../../../../src/core/firewall/port-guard.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import { createAttempt } from "../../../../src/data/sandboxes/attempt.ts";
 import { PortGuards } from "../../../../src/data/sandboxes/port-guards.ts";
-import type { PortTable } from "../../../../src/edge/kernel/nftables/port-table.ts";
+import type { PortTable } from "../../../../src/edge/kernel/nftables/host/port-table.ts";
 import type { Port } from "../../../../src/edge/sandbox/ports/ports.ts";
 
 const [first, second, taken] = ["192.0.2.1", "192.0.2.2", "192.0.2.9"] as [IpAddress, IpAddress, IpAddress];

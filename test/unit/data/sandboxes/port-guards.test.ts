@@ -6,7 +6,7 @@ import type { Cut } from "../../../../src/core/cut.ts";
 import { type IpAddress, type Prefix, parsePrefix } from "../../../../src/core/model/address.ts";
 import { createAttempt } from "../../../../src/data/sandboxes/attempt.ts";
 import { PortGuards } from "../../../../src/data/sandboxes/port-guards.ts";
-import type { PortTable } from "../../../../src/edge/kernel/nftables/port-table.ts";
+import type { PortTable } from "../../../../src/edge/kernel/nftables/host/port-table.ts";
 import type { Port } from "../../../../src/edge/sandbox/ports/ports.ts";
 
 const ports: readonly Port[] = [

@@ -2,15 +2,15 @@
 // address that is not its container's, goes no further: neither to the host nor to a neighbour on the same bridge,
 // whether or not the host's kernel shows bridged packets to iptables (br_netfilter).
 
-import { detourMark, senderMark } from "../../../core/firewall/names.ts";
-import type { PortGuard } from "../../../core/firewall/port-guard.ts";
+import { detourMark, senderMark } from "../../../../core/firewall/names.ts";
+import type { PortGuard } from "../../../../core/firewall/port-guard.ts";
 import {
   addressBytes,
   familyOf,
   type IpAddress,
   linkLocal6,
   type Prefix,
-} from "../../../core/model/address.ts";
+} from "../../../../core/model/address.ts";
 import {
   addressIn,
   addressNotIn,
@@ -34,8 +34,14 @@ import {
   transportProtocol,
   verdict,
   wholePacket,
-} from "./expressions.ts";
-import { type addressAt, etherTypes, ICMPV6, NEIGHBOUR_ADVERTISEMENT } from "./numbers.ts";
+} from "../expressions.ts";
+import {
+  type addressAt,
+  discoveryMessages,
+  etherTypes,
+  ICMPV6,
+  NEIGHBOUR_ADVERTISEMENT,
+} from "../numbers.ts";
 
 const { ip: IP, arp: ARP, ip6: IP6 } = etherTypes;
 const UDP = 17;
@@ -54,8 +60,6 @@ const offerPorts = [
 const DISCARD = 9;
 /** Router advertisement and redirect: a container is no router, and its neighbours would believe it. */
 const routerMessages = [134, 137];
-/** Neighbour solicitation and advertisement; reports of groups, as old and as new hosts send them. */
-const discoveryMessages = [135, 136, 131, 132, 143];
 
 /** Routing header, fragment, destination options: behind them a message is not what it seems. */
 const hidingHeaders = [43, 44, 60];

@@ -1,14 +1,13 @@
 // The chains of our table of the host's ports: what is in them, how each is put in place of another, and which of them
 // the kernel has.
 
-import { portTable } from "../../../core/firewall/names.ts";
-import type { PortGuard } from "../../../core/firewall/port-guard.ts";
-import { addressFromBytes, type IpAddress } from "../../../core/model/address.ts";
-import type { NetlinkSocket } from "../netlink/socket.ts";
-import type { NetlinkWriter } from "../netlink/writer.ts";
-import { type Expression, inputInterface, outputInterface, verdict } from "./expressions.ts";
-import { renderPortRules, renderShutRules } from "./port-rules.ts";
-import { readChain, readRulePlace, readSender } from "./read.ts";
+import { portTable } from "../../../../core/firewall/names.ts";
+import type { PortGuard } from "../../../../core/firewall/port-guard.ts";
+import { addressFromBytes, type IpAddress } from "../../../../core/model/address.ts";
+import type { NetlinkSocket } from "../../netlink/socket.ts";
+import type { NetlinkWriter } from "../../netlink/writer.ts";
+import { type Expression, inputInterface, outputInterface, verdict } from "../expressions.ts";
+import { readChain, readRulePlace, readSender } from "../read.ts";
 import {
   writeDeleteChain,
   writeFirstRule,
@@ -17,7 +16,8 @@ import {
   writeGetRules,
   writeNewChain,
   writeNewRule,
-} from "./write.ts";
+} from "../write.ts";
+import { renderPortRules, renderShutRules } from "./port-rules.ts";
 
 /** A port, by its index and the name of the device. */
 export interface PortDevice {

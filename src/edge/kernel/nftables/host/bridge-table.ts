@@ -1,21 +1,21 @@
 // Our nft table for the host's bridges, as a whole: it is made with all that is to be in it, and made anew where other
 // software has taken it away.
 
-import { bridgeTable, portPrefix, unsettledMark } from "../../../core/firewall/names.ts";
-import { hostBytes } from "../netlink/message.ts";
-import { isMissing } from "../netlink/refusal.ts";
-import { NETLINK_NETFILTER, openNetlink } from "../netlink/socket.ts";
-import type { NetlinkWriter } from "../netlink/writer.ts";
+import { bridgeTable, portPrefix, unsettledMark } from "../../../../core/firewall/names.ts";
+import { hostBytes } from "../../netlink/message.ts";
+import { isMissing } from "../../netlink/refusal.ts";
+import { NETLINK_NETFILTER, openNetlink } from "../../netlink/socket.ts";
+import type { NetlinkWriter } from "../../netlink/writer.ts";
 import {
   frameProtocolIn,
   inputInterfaceIn,
   inputNameBegins,
   setMarkToInput,
   verdict,
-} from "./expressions.ts";
-import { writeAddElements, writeDeleteElements, writeFlushSet, writeNewSet } from "./sets.ts";
-import { isTableThere, removeTables, TableFlags } from "./tables.ts";
-import { writeBatch, writeNewChain, writeNewRule, writeNewTable } from "./write.ts";
+} from "../expressions.ts";
+import { writeAddElements, writeDeleteElements, writeFlushSet, writeNewSet } from "../sets.ts";
+import { isTableThere, removeTables, TableFlags } from "../tables.ts";
+import { writeBatch, writeNewChain, writeNewRule, writeNewTable } from "../write.ts";
 
 /** Before br_netfilter (0) and the rules of ebtables. */
 const FIRST = -300;

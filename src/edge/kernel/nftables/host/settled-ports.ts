@@ -10,13 +10,13 @@
 // The table goes away with the daemon, so that no packet gets a mark that nothing removes. Kernels before 5.12 do not
 // remove it when the daemon is killed: there it stops marking when the daemon has long not said that it is awake.
 
-import { bridgeTable } from "../../../core/firewall/names.ts";
-import { messageOf } from "../../../errors.ts";
-import { NETLINK_NETFILTER, withNetlink } from "../netlink/socket.ts";
-import { withNewNamespace } from "../netns.ts";
+import { bridgeTable } from "../../../../core/firewall/names.ts";
+import { messageOf } from "../../../../errors.ts";
+import { NETLINK_NETFILTER, withNetlink } from "../../netlink/socket.ts";
+import { withNewNamespace } from "../../netns.ts";
+import { removeTables } from "../tables.ts";
+import { tableFlags } from "../write.ts";
 import { BridgeTable, bridgeTableText } from "./bridge-table.ts";
-import { removeTables } from "./tables.ts";
-import { tableFlags } from "./write.ts";
 
 export interface SettledPorts {
   /** In force on return. */

@@ -7,17 +7,21 @@
 // Chains are attached to a device by name. When the device is gone its chain may stay, and get attached to the next one
 // with that name: so each rule also checks the index, and the chain is removed when its port is gone.
 //
+// Beside it is a table of its own for frames that never get to a bridge (reserved-frames.ts).
+//
 // The table outlives us: a port that appears while the daemon is dead has no chain, so nothing that it sends is marked,
 // and a guarded bridge takes nothing without the mark. From 6.9 on, the kernel lets only us change the table.
 
-import { type Cut, cutOfAll } from "../../../core/cut.ts";
-import { portTable } from "../../../core/firewall/names.ts";
-import type { PortGuard } from "../../../core/firewall/port-guard.ts";
-import type { IpAddress } from "../../../core/model/address.ts";
-import { messageOf } from "../../../errors.ts";
-import { NetlinkError } from "../netlink/refusal.ts";
-import { NETLINK_NETFILTER, openNetlink, withNetlink } from "../netlink/socket.ts";
-import { withNewNamespace } from "../netns.ts";
+import { type Cut, cutOfAll } from "../../../../core/cut.ts";
+import { portTable } from "../../../../core/firewall/names.ts";
+import type { PortGuard } from "../../../../core/firewall/port-guard.ts";
+import type { IpAddress } from "../../../../core/model/address.ts";
+import { messageOf } from "../../../../errors.ts";
+import { NetlinkError } from "../../netlink/refusal.ts";
+import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink, withNetlink } from "../../netlink/socket.ts";
+import { withNewNamespace } from "../../netns.ts";
+import { isTableThere, removeTables, TableFlags } from "../tables.ts";
+import { tableFlags, writeBatch, writeDeleteChain, writeFlushChain, writeNewTable } from "../write.ts";
 import {
   chainName,
   cutChain,
@@ -34,8 +38,7 @@ import {
   writePortChain,
   writeShut,
 } from "./port-chains.ts";
-import { isTableThere, removeTables, TableFlags } from "./tables.ts";
-import { tableFlags, writeBatch, writeDeleteChain, writeFlushChain, writeNewTable } from "./write.ts";
+import { ReservedFrames, removeReservedFrames } from "./reserved-frames.ts";
 
 const ours = "the table of the host's ports";
 
@@ -67,7 +70,7 @@ export interface PortTable {
   retain(isPresent: (index: number) => boolean): void;
   /** Puts back what other software took away; nothing to do where the kernel keeps it from them. */
   heal(): void;
-  /** Takes the table away. */
+  /** Takes the tables away. */
   remove(): void;
   close(): void;
 }
@@ -84,6 +87,7 @@ class KernelPortTable implements PortTable {
   readonly #socket = openNetlink(NETLINK_NETFILTER, ours);
   #chains = listChains(this.#socket);
   readonly #flags: TableFlags;
+  readonly #reserved: ReservedFrames;
   /** Whether the kernel can hang a chain on what goes out. */
   #hasEgress = true;
 
@@ -91,6 +95,7 @@ class KernelPortTable implements PortTable {
     this.#flags = new TableFlags(flags);
     // By itself: the kernel makes no chain in the same step in which a table changes hands.
     if (isTableThere(this.#socket, portTable, ours)) this.#write(`to take over ${ours}`, () => undefined);
+    this.#reserved = new ReservedFrames(this.#socket, flags);
   }
 
   guard(port: PortDevice, guard: PortGuard): void {
@@ -150,6 +155,7 @@ class KernelPortTable implements PortTable {
   }
 
   heal(): void {
+    this.#reserved.heal();
     if (!this.#flags.areNone) return;
     const wanted = [...this.#chains.values()].flatMap(({ chain }) => chain ?? []);
     this.#look();
@@ -161,7 +167,7 @@ class KernelPortTable implements PortTable {
 
   remove(): void {
     this.#chains.clear();
-    removeTables(this.#socket, [portTable], ours);
+    removeAll(this.#socket);
   }
 
   close(): void {
@@ -271,9 +277,14 @@ export function hasPortTable(): boolean {
   return withNetlink(NETLINK_NETFILTER, ours, (socket) => isTableThere(socket, portTable, ours));
 }
 
-/** Takes the table away; none there is no error. */
+/** Takes the tables away; none there is no error. */
 export function removePortTable(): void {
-  withNetlink(NETLINK_NETFILTER, ours, (socket) => removeTables(socket, [portTable], ours));
+  withNetlink(NETLINK_NETFILTER, ours, removeAll);
+}
+
+function removeAll(socket: NetlinkSocket): void {
+  removeTables(socket, [portTable], ours);
+  removeReservedFrames(socket);
 }
 
 /** Tries such a table in a namespace of its own. @returns why this kernel has none; undefined when it has */
