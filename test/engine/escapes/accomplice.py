@@ -10,8 +10,8 @@ FIRST4, FIRST6 = "203.0.113.89", "2001:db8:2::59"
 ally, resolver, port = sys.argv[1:4]
 
 
-# What the containers' ends of TCP flows of IPv6 await next, by port and by the address that is seen here: their own, or their
-# host's.
+# What the containers' ends of TCP flows of IPv6 await next, by the address that is seen here (their own, or their host's, which
+# is that of all of its containers), the server that they lead to, and the port.
 awaited = {}
 
 
@@ -20,14 +20,14 @@ def watch_flows():
         while True:
             packet = s.recv(2048)
             if packet[6] == 6 and packet[53] & 16 and packet[42:44] == struct.pack("!H", 9000):
-                awaited[packet[8:24] + packet[40:42]] = struct.unpack("!I", packet[48:52])[0]
+                awaited[packet[8:40] + packet[40:42]] = struct.unpack("!I", packet[48:52])[0]
 
 
 def beyond(packet, seen):
     """The packet, to the container's own address, that far beyond what its flow from `seen` awaits."""
     src, dst = (socket.inet_ntop(socket.AF_INET6, packet[at:at + 16]) for at in (8, 24))
     sport, dport = struct.unpack("!HH", packet[40:44])
-    at = awaited[socket.inet_pton(socket.AF_INET6, seen) + packet[42:44]]
+    at = awaited[socket.inet_pton(socket.AF_INET6, seen) + packet[8:24] + packet[42:44]]
     return ip6(src, dst, 6, tcp_at(src, dst, sport, dport, (at + (1 << 29)) % (1 << 32), packet[60:]))
 
 

@@ -27,6 +27,25 @@ function fragmented(shape: string, size: number, before: string): Row {
   };
 }
 
+/** Of those that a bridge hands up, whatever port they come by: here that of LLDP. */
+const reservedMac = "01:80:c2:00:00:0e";
+
+/** Datagrams that get to the host past its bridge. */
+export function reservedFrames(): Row[] {
+  return [
+    {
+      name: "to the host, in a frame to a MAC of bridges",
+      attempt: `frame4(own(), gw, 17, udp_segment(own(), gw, 8099), dst='${reservedMac}')`,
+      ...host,
+    },
+    {
+      name: "to the host, in a frame to a MAC of bridges, IPv6",
+      attempt: `frame6(own6(), gw6, 17, udp_segment(own6(), gw6, 8099), dst='${reservedMac}')`,
+      ...host,
+    },
+  ];
+}
+
 export const link: Section = {
   title: "Below IP",
   rows: [
@@ -126,6 +145,12 @@ export const link: Section = {
       attempt:
         "frame6(link6(), victimll, 58, icmp6(link6(), victimll, 137, bytes(36)), hops=255, dst=victimmac)",
       seen: ["victim"],
+    },
+    ...reservedFrames(),
+    {
+      name: "router advertisement to the host, in a frame to a MAC of bridges",
+      attempt: `frame(0x86DD, advertisement('ff02::1'), dst='${reservedMac}')`,
+      ...host,
     },
     {
       name: "to the internet, in a priority tag",

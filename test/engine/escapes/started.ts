@@ -1,5 +1,6 @@
 // Containers that have just started, and addresses that nobody gave them.
 
+import { reservedFrames } from "./link.ts";
 import type { Row, Section } from "./table.ts";
 
 const wire = { seen: ["wire"] } as const;
@@ -33,6 +34,7 @@ export const started: Section = {
       attempt: "ask('127.0.0.11')",
       seen: ["lookups"],
     },
+    ...reservedFrames().map((row): Row => ({ ...row, from: "fresh" })),
     ...(
       [
         ["TCP", `tcp('${gone.v4}', 9000)`],
