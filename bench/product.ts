@@ -6,8 +6,7 @@ import { once } from "node:events";
 import { cpSync, existsSync, mkdtempSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import type { ControlApi } from "../src/core/api/control-api.ts";
-import { createControlClient } from "../src/edge/control-socket/client.ts";
+import { type AskDaemon, askAt } from "../test/support/ask-daemon.ts";
 import { run } from "../test/support/namespace.ts";
 import { folder } from "./programs.ts";
 
@@ -36,7 +35,7 @@ function nodeOptions(): readonly string[] {
 
 export interface Product {
   readonly pid: number;
-  readonly control: ControlApi;
+  readonly ask: AskDaemon;
   /** From the start of the process until `status` says that it enforces, ms. */
   readonly startedInMs: number;
   /** Resident memory of the whole process, MB. */
@@ -69,13 +68,13 @@ export async function startProduct(dockerSocket: string, processors = "0"): Prom
   });
   const log = gather(child);
   process.once("exit", () => child.kill("SIGKILL"));
-  const control = createControlClient({ path: socket });
-  await enforcing(child, control, log);
+  const ask = askAt(socket);
+  await enforcing(child, ask, log);
   const startedInMs = performance.now() - beganAtMs;
   const { pid = 0 } = child;
   return {
     pid,
-    control,
+    ask,
     startedInMs,
     residentMb: () => residentMb(pid),
     async end() {
@@ -85,12 +84,12 @@ export async function startProduct(dockerSocket: string, processors = "0"): Prom
   };
 }
 
-async function enforcing(child: ChildProcess, control: ControlApi, log: () => string): Promise<void> {
+async function enforcing(child: ChildProcess, ask: AskDaemon, log: () => string): Promise<void> {
   const endsAtMs = performance.now() + 90_000;
   let said = "nothing";
   while (performance.now() < endsAtMs) {
     if (child.exitCode !== null) break;
-    const report = await control.status().catch(() => undefined);
+    const report = await ask("status").catch(() => undefined);
     if (report?.state === "enforcing") return;
     said = report === undefined ? said : `${report.state}: ${report.problems.join(" ")}`;
     await pause(2);

@@ -3,9 +3,8 @@
 
 import { request } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
-import type { ControlApi } from "../../src/core/api/control-api.ts";
-import { createControlClient } from "../../src/edge/control-socket/client.ts";
 import { defaultControlSocket } from "../../src/edge/control-socket/path.ts";
+import { type AskDaemon, askAt } from "../../test/support/ask-daemon.ts";
 import { deploy, run } from "../../test/support/dockerwall.ts";
 import { median } from "../../test/support/figures.ts";
 import type { EngineKind } from "../../test/support/lab/host.ts";
@@ -19,11 +18,11 @@ const commands = isLong ? 100 : 30;
 
 interface Api {
   readonly socket: string;
-  readonly control: ControlApi;
+  readonly ask: AskDaemon;
 }
 
 /** Asks the engine, as its CLI does. */
-function ask(socketPath: string, method: string, path: string, body?: object): Promise<void> {
+function askEngine(socketPath: string, method: string, path: string, body?: object): Promise<void> {
   return new Promise((resolve, reject) => {
     const headers = { "Content-Type": "application/json" };
     const asked = request({ socketPath, method, path: `/v1.41${path}`, headers }, (response) => {
@@ -38,11 +37,11 @@ function ask(socketPath: string, method: string, path: string, body?: object): P
 }
 
 /** Creates a network, and returns how long after the engine's answer it was enforced with this entry, ms. */
-async function enforcedAfter({ socket, control }: Api, name: string, entry: string): Promise<number> {
-  await ask(socket, "POST", "/networks/create", { Name: name, Labels: { "dockerwall.allow": entry } });
+async function enforcedAfter({ socket, ask }: Api, name: string, entry: string): Promise<number> {
+  await askEngine(socket, "POST", "/networks/create", { Name: name, Labels: { "dockerwall.allow": entry } });
   const createdAtMs = performance.now();
   for (;;) {
-    const report = await control.status();
+    const report = await ask("status");
     const tookMs = performance.now() - createdAtMs;
     const found = report.networks.find((network) => network.name === name);
     const isIn = found?.lists.some(({ entries }) => entries.includes(entry)) === true;
@@ -57,16 +56,16 @@ try {
   const engine = lab.engine(kind);
   await deploy(engine);
   const pid = Number(await run(engine, "inspect", "-f", "{{.State.Pid}}", "dockerwall"));
-  const control = createControlClient({ path: `/proc/${pid}/root${defaultControlSocket}` });
-  const api = { socket: engine.socket, control };
+  const askDaemon = askAt(`/proc/${pid}/root${defaultControlSocket}`);
+  const api = { socket: engine.socket, ask: askDaemon };
   const idle = residentMb(pid);
 
   const times = { created: [] as number[], recreated: [] as number[] };
   for (let index = 0; index < networks; index++) {
     times.created.push(await enforcedAfter(api, "bench", "a.example.com"));
-    await ask(engine.socket, "DELETE", "/networks/bench");
+    await askEngine(engine.socket, "DELETE", "/networks/bench");
     times.recreated.push(await enforcedAfter(api, "bench", "b.example.com"));
-    await ask(engine.socket, "DELETE", "/networks/bench");
+    await askEngine(engine.socket, "DELETE", "/networks/bench");
   }
   const quantile = (of: readonly number[], part: number): number =>
     of.toSorted((a, b) => a - b)[Math.ceil(of.length * part) - 1] ?? Number.NaN;

@@ -20,7 +20,7 @@ host.add(crowd(networks, containersPerNetwork, () => true));
 const { rounds: starts, told } = await inRounds(rounds, async () => {
   const product = await startProduct(host.engine.socket, "0,1");
   const cpu = cpuSeconds(product.pid);
-  const { capture } = await product.control.status();
+  const { capture } = await product.ask("status");
   const captured = capture.sandboxes;
   await product.end();
   return { ms: product.startedInMs, cpu, captured };

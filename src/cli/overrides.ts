@@ -3,9 +3,8 @@
 
 import { parseDuration } from "../core/model/duration.ts";
 import type { OverridesReport } from "../core/model/report.ts";
-import { createControlClient } from "../edge/control-socket/client.ts";
-import { controlSocketOf } from "../edge/control-socket/path.ts";
 import { DockerwallError } from "../errors.ts";
+import { ask } from "./ask.ts";
 import { type Command, type Invocation, jsonOption } from "./command.ts";
 import { printable, renderJson, renderSpan } from "./terminal/print.ts";
 
@@ -41,8 +40,7 @@ async function change(
   { options, operands, environment, output }: Invocation,
 ): Promise<number> {
   const [name = "", ...entries] = operands;
-  const client = createControlClient({ path: controlSocketOf(environment) });
-  const report = await client.changeOverrides({
+  const report = await ask(environment, "changeOverrides", {
     verb: "undo" in options ? "undo" : verb,
     target: name,
     entries,

@@ -1,27 +1,27 @@
-// Whether a command may run is decided here for all of them, by the table of src/core/api/control-api.ts: what a command
-// does is never asked, and one that is not in the table does not compile.
+// Whether a command may run is decided here for all of them, by the states of its route: what a command does is never
+// asked.
 
-import { type AnyRoute, type CommandStates, type ControlApi, routes } from "../core/api/control-api.ts";
+import { type DaemonState, daemonStates, inForceStates } from "../core/model/state.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
-type Command = (request: unknown) => Promise<unknown>;
-
-/**
- * These commands, each refused in a state in which it may not begin. If the state changes meanwhile to one in which what
- * it says does not count any more, this is what is thrown, whatever it met.
- */
-export function inTheirStates(commands: ControlApi, lifecycle: Pick<Lifecycle, "assertAmong">): ControlApi {
-  const checked = Object.entries<AnyRoute>(routes).map(([name, { states }]) => {
-    const command = commands[name as keyof ControlApi] as Command;
-    return [name, (request: unknown) => runIn(states, () => command(request), lifecycle)];
-  });
-  return Object.fromEntries(checked) as ControlApi;
+/** The states of the daemon in which a command may begin, and those in which what it says still counts when it ends. */
+export interface CommandStates {
+  readonly begins: readonly DaemonState[];
+  readonly ends: readonly DaemonState[];
 }
 
-async function runIn<T>(
+export const always: CommandStates = { begins: daemonStates, ends: daemonStates };
+/** What an uninstall overtakes says nothing that is true. */
+export const whileInForce: CommandStates = { begins: inForceStates, ends: inForceStates };
+
+/**
+ * Refuses a command in a state in which it may not begin. If the state changes meanwhile to one in which what it says
+ * does not count any more, this is what is thrown, whatever it met.
+ */
+export async function runInStates<T>(
   { begins, ends }: CommandStates,
-  work: () => Promise<T>,
   lifecycle: Pick<Lifecycle, "assertAmong">,
+  work: () => Promise<T>,
 ): Promise<T> {
   lifecycle.assertAmong(begins);
   try {

@@ -1,7 +1,6 @@
 // Everything besides labels that decides, and may change while the daemon runs: presets, the policy file, and overrides
 // with their ends. A change is in force when `useOther` resolves.
 
-import type { OverrideRequest } from "../core/api/control-api.ts";
 import { contain } from "../core/contain.ts";
 import type { OverridesReport } from "../core/model/report.ts";
 import { loadBuiltInPresets } from "../core/policy/built-in-presets.ts";
@@ -11,7 +10,11 @@ import type { Presets } from "../core/policy/preset.ts";
 import type { Log } from "../edge/host/log.ts";
 import { followPolicyFile } from "../edge/host/policy-file.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import { changeOverrides, type OverrideContext } from "./api/overrides/change-overrides.ts";
+import {
+  changeOverrides,
+  type OverrideContext,
+  type OverrideRequest,
+} from "./api/overrides/change-overrides.ts";
 import { createOverrides, type Overrides, reportOverrides } from "./overrides.ts";
 
 export interface PolicySourcesOptions {

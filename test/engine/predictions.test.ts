@@ -11,7 +11,7 @@ import type { Engine, EngineOptions } from "../support/lab/engine.ts";
 import { type Lab, startLab } from "../support/lab/lab.ts";
 import { seeded } from "../support/seeded.ts";
 import { examine, perTopology, send } from "./predictions/examine.ts";
-import { build, clientOf, echoServer, takeDown } from "./predictions/stage.ts";
+import { askerOf, build, echoServer, takeDown } from "./predictions/stage.ts";
 import type { Target } from "./predictions/targets.ts";
 import { planTopology } from "./predictions/topology.ts";
 import { strayWaysOut } from "./predictions/ways-out.ts";
@@ -130,7 +130,7 @@ function predictions(name: string): void {
     await run(engine, "network", "create", "shops");
     await run(engine, "run", "-d", "-p", "18100:9000", "--network", "shops", ...echoServer("shop"));
     const expected = { within: "dropped internal", beside: "passes host-entry" } as const;
-    const client = await clientOf(engine);
+    const ask = await askerOf(engine);
     for (const name of ["within", "beside"] as const) {
       const internal = name === "within" ? ["--internal"] : [];
       await run(engine, "network", "create", ...internal, "--label", "dockerwall.allow=host:18100/tcp", name);
@@ -138,7 +138,7 @@ function predictions(name: string): void {
       await enforcing(engine);
       const format = "{{range .IPAM.Config}}{{.Gateway}} {{end}}";
       const [host = ""] = (await run(engine, "network", "inspect", "-f", format, name)).split(" ");
-      const { verdict, step } = await client.explain({
+      const { verdict, step } = await ask("explain", {
         container: `sender-${name}`,
         target: `${host}:18100`,
       });
@@ -164,9 +164,9 @@ function predictions(name: string): void {
     await enforcing(engine);
     const format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
     const far = await run(engine, "inspect", "-f", format, "far");
-    const client = await clientOf(engine);
+    const ask = await askerOf(engine);
     const endOf = async (target: string): Promise<string> => {
-      const { verdict, step } = await client.explain({ container: "sender", target });
+      const { verdict, step } = await ask("explain", { container: "sender", target });
       return `${verdict} ${step}`;
     };
     const dig = await engine.docker(
@@ -203,7 +203,7 @@ function predictions(name: string): void {
     ] as const)
       await run(engine, "run", "-d", "-p", `${port}:9000`, "--network", network, ...echoServer(name));
     await enforcing(engine);
-    const client = await clientOf(engine);
+    const ask = await askerOf(engine);
     const expected = [
       ["sender", 18_101, "dropped other-network"],
       ["sender", 18_102, "passes neighbour"],
@@ -213,7 +213,7 @@ function predictions(name: string): void {
     ] as const;
     const { host } = engine.link;
     for (const [container, port, end] of expected) {
-      const { verdict, step } = await client.explain({ container, target: `${host}:${port}` });
+      const { verdict, step } = await ask("explain", { container, target: `${host}:${port}` });
       assert.equal(`${verdict} ${step}`, end, `${container} ${port}`);
       const target: Target = { protocol: "tcp", host, port, answers: true };
       const isOpen = !end.startsWith("dropped");
@@ -244,7 +244,7 @@ function predictions(name: string): void {
       await run(engine, "start", container ?? "");
     }
     await enforcing(engine);
-    const client = await clientOf(engine);
+    const ask = await askerOf(engine);
     const cases = [
       ["linked", 9000, "passes linked"],
       ["linked", 9001, "dropped kept-apart"],
@@ -253,7 +253,7 @@ function predictions(name: string): void {
     for (const [name, port, expected] of cases) {
       const format = "{{.NetworkSettings.Networks.bridge.IPAddress}}";
       const host = await run(engine, "inspect", "-f", format, name);
-      const { verdict, step } = await client.explain({ container: "linking", target: `${host}:${port}` });
+      const { verdict, step } = await ask("explain", { container: "linking", target: `${host}:${port}` });
       assert.equal(`${verdict} ${step}`, expected, name);
       const arrived = expected.startsWith("passes");
       const target: Target = { protocol: "tcp", host, port, answers: true };

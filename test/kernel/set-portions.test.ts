@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
+import { readObservation } from "../../src/control/api/context/observation.ts";
 import { kernelEntries } from "../../src/control/api/explain/in-kernel.ts";
-import { readObservation } from "../../src/control/api/observation.ts";
 import { listRights } from "../../src/control/api/overrides/kernel-rights.ts";
 import { setNames } from "../../src/core/firewall/names.ts";
 import type { SetSpec } from "../../src/core/firewall/sets.ts";

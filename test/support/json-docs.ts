@@ -1,9 +1,11 @@
-// The shapes of `--json`, as docs/json.md prints them: the declarations of src/core, as they come out in JSON.
+// The shapes of `--json`, as docs/json.md prints them: the declarations of src/core and of the control API, as they come
+// out in JSON.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const core = join(import.meta.dirname, "../../src/core");
+const src = join(import.meta.dirname, "../../src");
+const folders = ["core", "control/api"];
 
 /** What each command prints, by the name of its type. */
 const printed: Readonly<Record<string, string>> = {
@@ -25,14 +27,16 @@ interface Declaration {
   readonly text: string;
 }
 
-/** Every interface and type of src/core that is written over whole lines. */
+/** Every interface and type of these folders that is written over whole lines. */
 function readDeclarations(): ReadonlyMap<string, Declaration> {
-  const files = readdirSync(core, { recursive: true, encoding: "utf8" }).filter((name) =>
-    name.endsWith(".ts"),
+  const files = folders.flatMap((folder) =>
+    readdirSync(join(src, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => join(src, folder, name)),
   );
   const found = new Map<string, Declaration>();
   for (const file of files) {
-    const text = readFileSync(join(core, file), "utf8");
+    const text = readFileSync(file, "utf8");
     // A type ends where nothing indented follows, and no brace: it may hold whole lines of its own.
     const pattern =
       /^((?:\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?)(?:export )?((?:interface (\w+)[^\n]*\{\n[\s\S]*?^\})|(?:type (\w+) =[\s\S]*?;$(?!\n+[ }])))/gm;
@@ -76,7 +80,7 @@ export function renderJsonDocs(): string {
   const said = new Set<string>();
   const sections = Object.entries(printed).map(([command, root]) => {
     const closure = closureOf(root, declarations);
-    if (closure.length === 0) throw new Error(`no type ${root} in src/core`);
+    if (closure.length === 0) throw new Error(`no type ${root} in ${folders.join(" and ")}`);
     const fresh = closure.filter(({ name }) => !said.has(name));
     for (const { name } of fresh) said.add(name);
     if (fresh.length === 0) return `### ${command}\n\n\`${root}\`, as above.\n`;

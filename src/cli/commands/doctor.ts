@@ -1,8 +1,6 @@
 // `dockerwall doctor`: what works and what does not, checked by behaviour.
 
-import type { DoctorReport } from "../../core/api/control-api.ts";
-import { createControlClient } from "../../edge/control-socket/client.ts";
-import { controlSocketOf } from "../../edge/control-socket/path.ts";
+import { type AnswerOf, ask } from "../ask.ts";
 import { type Command, jsonOption } from "../command.ts";
 import { printableSentence, renderJson } from "../terminal/print.ts";
 
@@ -13,7 +11,7 @@ export const command: Command = {
     "Exit code: 0 if all is well, 1 if anything needs correcting, 69 if no daemon answers. Warnings do not count, as in status.",
   options: { json: jsonOption },
   run: async ({ options, environment, output }) => {
-    const report = await createControlClient({ path: controlSocketOf(environment) }).doctor();
+    const report = await ask(environment, "doctor");
     output.write("json" in options ? renderJson(report) : renderDoctor(report));
     return report.checks.every((check) => check.ok) ? 0 : 1;
   },
@@ -25,7 +23,7 @@ function markOf(ok: boolean, warning: boolean | undefined): string {
 }
 
 /** One line per check. */
-export function renderDoctor({ checks }: DoctorReport): string {
+export function renderDoctor({ checks }: AnswerOf<"doctor">): string {
   return checks
     .map(
       ({ ok, warning, subject, finding }) =>

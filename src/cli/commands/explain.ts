@@ -4,8 +4,7 @@ import type { ExplainReport } from "../../core/model/report.ts";
 import type { ReadAnswer } from "../../core/path/reading.ts";
 import { renderNeighbour } from "../../core/path/sentence.ts";
 import type { Path, PathVerdict } from "../../core/path/verdict.ts";
-import { createControlClient } from "../../edge/control-socket/client.ts";
-import { controlSocketOf } from "../../edge/control-socket/path.ts";
+import { ask } from "../ask.ts";
 import { type Command, jsonOption } from "../command.ts";
 import { printable, printableSentence, renderAge, renderJson, renderSpan } from "../terminal/print.ts";
 import { renderTable } from "../terminal/table.ts";
@@ -35,7 +34,7 @@ export const command: Command = {
   options: { json: jsonOption },
   run: async ({ options, operands, environment, output }) => {
     const [container = "", target = ""] = operands;
-    const report = await createControlClient({ path: controlSocketOf(environment) }).explain({
+    const report = await ask(environment, "explain", {
       container,
       target,
     });

@@ -1,7 +1,6 @@
 // `dockerwall prepare-network`: creates a guarded network in one step, enforced before anything can run on it.
 
-import { createControlClient } from "../../edge/control-socket/client.ts";
-import { controlSocketOf } from "../../edge/control-socket/path.ts";
+import { ask } from "../ask.ts";
 import { type Command, jsonOption } from "../command.ts";
 import { printable, renderJson } from "../terminal/print.ts";
 
@@ -15,8 +14,7 @@ export const command: Command = {
   options: { json: jsonOption },
   run: async ({ options, operands, environment, output }) => {
     const [name = "", ...patterns] = operands;
-    const client = createControlClient({ path: controlSocketOf(environment) });
-    const network = await client.prepareNetwork({ name, patterns });
+    const network = await ask(environment, "prepareNetwork", { name, patterns });
     output.write(
       "json" in options
         ? renderJson(network)

@@ -1,8 +1,6 @@
 // `dockerwall quarantine`: cuts a container off at once, whatever its allowlist says.
 
-import type { QuarantineReport } from "../../core/api/control-api.ts";
-import { createControlClient } from "../../edge/control-socket/client.ts";
-import { controlSocketOf } from "../../edge/control-socket/path.ts";
+import { type AnswerOf, ask } from "../ask.ts";
 import { type Command, jsonOption } from "../command.ts";
 import { printable, printableSentence, renderJson } from "../terminal/print.ts";
 
@@ -14,7 +12,7 @@ export const command: Command = {
   options: { json: jsonOption },
   run: async ({ options, operands, environment, output }) => {
     const [container = ""] = operands;
-    const report = await createControlClient({ path: controlSocketOf(environment) }).quarantine({
+    const report = await ask(environment, "quarantine", {
       container,
     });
     output.write("json" in options ? renderJson(report) : renderCutOff(report));
@@ -22,7 +20,7 @@ export const command: Command = {
   },
 };
 
-function renderCutOff({ container, warnings }: QuarantineReport): string {
+function renderCutOff({ container, warnings }: AnswerOf<"quarantine">): string {
   const lines = [
     `Container ${printable(container)} is cut off`,
     ...warnings.map((warning) => `Warning: ${printableSentence(warning)}`),

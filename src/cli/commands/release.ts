@@ -1,7 +1,6 @@
 // `dockerwall release`: ends a quarantine.
 
-import { createControlClient } from "../../edge/control-socket/client.ts";
-import { controlSocketOf } from "../../edge/control-socket/path.ts";
+import { ask } from "../ask.ts";
 import { type Command, jsonOption } from "../command.ts";
 import { printable, renderJson } from "../terminal/print.ts";
 
@@ -13,7 +12,7 @@ export const command: Command = {
   options: { json: jsonOption },
   run: async ({ options, operands, environment, output }) => {
     const [container = ""] = operands;
-    const report = await createControlClient({ path: controlSocketOf(environment) }).release({ container });
+    const report = await ask(environment, "release", { container });
     const text = `Container ${printable(report.container)} is released\n`;
     output.write("json" in options ? renderJson(report) : text);
     return 0;

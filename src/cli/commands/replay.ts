@@ -1,9 +1,8 @@
 // `dockerwall replay`: judges past traffic by labels that are not in force.
 
 import type { ReplayReport } from "../../core/model/report.ts";
-import { createControlClient } from "../../edge/control-socket/client.ts";
-import { controlSocketOf } from "../../edge/control-socket/path.ts";
 import { DockerwallError } from "../../errors.ts";
+import { ask } from "../ask.ts";
 import { type Command, jsonOption } from "../command.ts";
 import { printable, printableSentence, renderAge, renderJson } from "../terminal/print.ts";
 import { renderTable } from "../terminal/table.ts";
@@ -28,7 +27,7 @@ export const command: Command = {
         `replay needs a label to try; write dockerwall replay ${network} --allow "…"`,
       );
     }
-    const report = await createControlClient({ path: controlSocketOf(environment) }).replay({
+    const report = await ask(environment, "replay", {
       network,
       allow,
       own,

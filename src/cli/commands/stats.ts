@@ -9,8 +9,7 @@ import type {
   StatsReport,
 } from "../../core/model/report.ts";
 import { renderNeighbour, renderStep } from "../../core/path/sentence.ts";
-import { createControlClient } from "../../edge/control-socket/client.ts";
-import { controlSocketOf } from "../../edge/control-socket/path.ts";
+import { ask } from "../ask.ts";
 import { type Command, jsonOption } from "../command.ts";
 import { printable, printableSentence, renderAge, renderJson } from "../terminal/print.ts";
 import { bold, dim } from "../terminal/style.ts";
@@ -27,7 +26,7 @@ export const command: Command = {
   ].join("\n"),
   options: { json: jsonOption },
   run: async ({ options, environment, output }) => {
-    const report = await createControlClient({ path: controlSocketOf(environment) }).stats();
+    const report = await ask(environment, "stats");
     output.write("json" in options ? renderJson(report) : renderStats(report, output.styled));
     return 0;
   },

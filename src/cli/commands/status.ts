@@ -4,9 +4,8 @@
 import type { CounterReading } from "../../core/counters/reading.ts";
 import type { ListReport, NetworkStatus, StatusReport } from "../../core/model/report.ts";
 import { isGone, isInForce, stateSentences } from "../../core/model/state.ts";
-import { createControlClient } from "../../edge/control-socket/client.ts";
-import { controlSocketOf } from "../../edge/control-socket/path.ts";
 import { DockerwallError } from "../../errors.ts";
+import { ask } from "../ask.ts";
 import { type Command, jsonOption } from "../command.ts";
 import { renderOverrides } from "../overrides.ts";
 import { printable, printableSentence, renderJson, renderSpan } from "../terminal/print.ts";
@@ -24,7 +23,7 @@ export const command: Command = {
   ].join("\n"),
   options: { json: jsonOption, health: { help: "exit with 0 whenever the daemon can do its work" } },
   run: async ({ options, environment, output }) => {
-    const report = await createControlClient({ path: controlSocketOf(environment) }).status();
+    const report = await ask(environment, "status");
     output.write("json" in options ? renderJson(report) : renderStatus(report, Date.now(), output.styled));
     if (isGone(report.state)) return uninstalledExitCode;
     const well = "health" in options ? report.healthy : report.state === "enforcing";

@@ -1,8 +1,7 @@
 // `dockerwall suggest`: turns what was seen into a label, ready to paste.
 
 import type { SuggestReport } from "../../core/model/report.ts";
-import { createControlClient } from "../../edge/control-socket/client.ts";
-import { controlSocketOf } from "../../edge/control-socket/path.ts";
+import { ask } from "../ask.ts";
 import { type Command, jsonOption } from "../command.ts";
 import { printable, printableSentence, renderAge, renderJson } from "../terminal/print.ts";
 
@@ -23,7 +22,7 @@ export const command: Command = {
   },
   run: async ({ options, operands, environment, output }) => {
     const [network = ""] = operands;
-    const report = await createControlClient({ path: controlSocketOf(environment) }).suggest({
+    const report = await ask(environment, "suggest", {
       network,
       wildcards: "wildcards" in options,
       gone: "gone" in options,

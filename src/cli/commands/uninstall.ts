@@ -1,9 +1,9 @@
 // `dockerwall uninstall`: the daemon does it, if one runs, since it would restore whatever it finds missing; otherwise
 // this process does.
 
-import { createControlClient, daemonIsAbsent } from "../../edge/control-socket/client.ts";
-import { controlSocketOf } from "../../edge/control-socket/path.ts";
-import { type Command, jsonOption } from "../command.ts";
+import { daemonIsAbsent } from "../../edge/control-socket/client.ts";
+import { ask } from "../ask.ts";
+import { type Command, type Invocation, jsonOption } from "../command.ts";
 import { renderJson } from "../terminal/print.ts";
 
 /** What no container can take away. */
@@ -17,7 +17,7 @@ export const command: Command = {
     "Guarded networks are open afterwards. A running daemon does the work, then keeps running without guarding anything.",
   options: { json: jsonOption },
   run: async ({ options, environment, output }) => {
-    const by = await uninstall(controlSocketOf(environment));
+    const by = await uninstall(environment);
     output.write(
       "json" in options
         ? renderJson({ uninstalled: true, by })
@@ -27,9 +27,9 @@ export const command: Command = {
   },
 };
 
-async function uninstall(path: string): Promise<"daemon" | "here"> {
+async function uninstall(environment: Invocation["environment"]): Promise<"daemon" | "here"> {
   try {
-    await createControlClient({ path }).uninstall();
+    await ask(environment, "uninstall");
     return "daemon";
   } catch (error) {
     if (!daemonIsAbsent(error)) throw error;

@@ -1,13 +1,34 @@
 // `doctor`: checks the host and every guarded container by behaviour. It does not trust lists: it asks a question inside
 // each sandbox, reads the rules from the kernel, and asks the upstreams.
 
-import type { Check, DoctorReport } from "../../core/api/control-api.ts";
+import { nothing } from "../../core/api/request-checks.ts";
 import { type Family, familyOf } from "../../core/model/address.ts";
 import type { StatusReport } from "../../core/model/report.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
 import type { Engine } from "../../edge/engine/engine.ts";
+import { readResolvConf } from "../../edge/engine/files/resolv-conf.ts";
+import { engineRoot } from "../../edge/engine/root.ts";
+import { forwardingSwitchedOff } from "../../edge/host/forwarding.ts";
+import { findSavedRules } from "../../edge/kernel/iptables/saved-rules.ts";
 import type { AskedServer, DataPlaneFindings } from "../../planes/request-table.ts";
-import { type OwnResolvers, ownResolverChecks, serversToAsk } from "./doctor/own-resolvers.ts";
+import { type ApiParts, inForceOf, planeOf } from "./context/api-parts.ts";
+import { route } from "./context/route.ts";
+import { type Check, check, warning } from "./doctor/check.ts";
+import {
+  findOwnResolvers,
+  type OwnResolvers,
+  ownResolverChecks,
+  serversToAsk,
+} from "./doctor/own-resolvers.ts";
+import { explanationSources } from "./explain/sources.ts";
+import { explainTarget } from "./explain.ts";
+import { detoursOf } from "./status.ts";
+
+export interface DoctorReport {
+  readonly checks: readonly Check[];
+}
+
+export const doctor = route(nothing, (parts) => async () => examineHost(inputOf(parts)));
 
 export interface DoctorInput {
   readonly engine: Pick<Engine, "version" | "firewallDriver">;
@@ -28,6 +49,32 @@ export interface DoctorInput {
   readonly savedRules: readonly string[];
   /** The name of the switch by which the host forwards nothing of a family; undefined where it forwards. */
   readonly forwardingSwitchedOff: (family: Family) => string | undefined;
+}
+
+function inputOf(parts: ApiParts): DoctorInput {
+  const { engine, reporter, wall, inventory } = parts;
+  const root = engineRoot();
+  const guarded = new Set(inForceOf(parts).classification.guarded.map(({ id }) => id));
+  const explained = explanationSources(parts);
+  return {
+    engine,
+    status: reporter.status(),
+    topology: inventory.current,
+    guarded,
+    rulesStand: wall.stands,
+    foreignMarks: wall.foreignMarks,
+    examine: async (asks) => planeOf(parts).examine(asks),
+    ownResolvers: () =>
+      findOwnResolvers({
+        topology: inventory.current(),
+        guarded,
+        resolvConf: readResolvConf,
+        explain: (request) => explainTarget(request, inForceOf(parts), explained),
+      }),
+    detours: () => detoursOf(parts),
+    savedRules: root === undefined ? [] : findSavedRules(root),
+    forwardingSwitchedOff,
+  };
 }
 
 export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
@@ -170,13 +217,4 @@ function unexamined(
       running && its.length > 0 && !its.some(({ addresses }) => addresses.some((each) => examined.has(each)))
     );
   }
-}
-
-function check(subject: string, ok: boolean, finding: string): Check {
-  return { subject, ok, finding };
-}
-
-/** What status warns of, or what passes by itself: nothing that has to be corrected for the wall to stand. */
-function warning(subject: string, finding: string): Check {
-  return { subject, ok: true, warning: true, finding };
 }

@@ -1,7 +1,7 @@
 // The control plane's part of `explain`: what the data plane reads, walked through what is on this host, with what the
 // kernel holds and which flows there are.
 
-import type { ExplainRequest } from "../../core/api/control-api.ts";
+import { type DataRead, fields, text } from "../../core/api/request-checks.ts";
 import { isOnHostNetwork, networkHolder } from "../../core/classify/containers.ts";
 import { setNames } from "../../core/firewall/names.ts";
 import type { IpAddress } from "../../core/model/address.ts";
@@ -15,34 +15,38 @@ import { renderChange, renderEnd } from "../../core/path/sentence.ts";
 import { isOn, type Surroundings, surroundingsOf } from "../../core/path/surroundings.ts";
 import { type ExplainTarget, parseTarget } from "../../core/policy/target.ts";
 import { DockerwallError } from "../../errors.ts";
-import type { PathRequest } from "../../planes/request-table.ts";
-import { type InKernelSources, kernelEntries, openFlows } from "./explain/in-kernel.ts";
-import { type ExplainedTarget, type LookupSources, lookupsInForce } from "./explain/lookups.ts";
+import { inForceOf, planeOf } from "./context/api-parts.ts";
+import { findContainer } from "./context/find-container.ts";
+import { hostNow } from "./context/host-now.ts";
+import type { InForce } from "./context/in-force.ts";
+import { route } from "./context/route.ts";
+import { kernelEntries, openFlows } from "./explain/in-kernel.ts";
+import { type ExplainedTarget, lookupsInForce } from "./explain/lookups.ts";
 import { lookupAt, type OwnLookup, readOwnLookup, readTarget, tellOwnLookup } from "./explain/own-lookup.ts";
-import { findContainer } from "./find-container.ts";
-import type { InForce } from "./in-force.ts";
-import { hostNow } from "./suggest.ts";
+import { type ExplanationSources, explanationSources } from "./explain/sources.ts";
 
-export interface ExplanationSources extends LookupSources, InKernelSources {
-  /** What the data plane knows. */
-  readonly readPath: (path: PathRequest) => Promise<PathReading>;
-  /** The text of a container's own /etc/hosts; undefined where it cannot be read. */
-  readonly hostsFile: (container: Container) => string | undefined;
-  /** See Surroundings. */
-  readonly directAccess: () => Promise<ReadonlyMap<IpAddress, string>>;
-  /** The text of its own /etc/resolv.conf; undefined where it cannot be read. */
-  readonly resolvConf: (container: Container, holder: Container) => string | undefined;
-}
+const explainRequest = fields({
+  container: text,
+  /** `NAME|ADDRESS[:PORT][/tcp|/udp]` */
+  target: text,
+});
+
+export type ExplainRequest = DataRead<typeof explainRequest>;
+
+export const explain = route(explainRequest, (parts) => async (request) => {
+  await planeOf(parts).flush();
+  return explainTarget(request, inForceOf(parts), explanationSources(parts));
+});
 
 /** @throws DockerwallError BAD_ENTRY, NOT_FOUND */
 export async function explainTarget(
-  { container: name, target: text }: ExplainRequest,
+  { container: name, target: written }: ExplainRequest,
   inForce: InForce,
   sources: ExplanationSources,
 ): Promise<ExplainReport> {
   const { topology, quarantine } = inForce;
   const container = findContainer(topology, name);
-  const target = parseTarget(text);
+  const target = parseTarget(written);
   if ("problem" in target) throw new DockerwallError("BAD_ENTRY", target.problem);
   const holder = holderOf(container, topology);
   const addresses = holder.endpoints.flatMap((endpoint) => endpoint.addresses);
@@ -80,7 +84,7 @@ export async function explainTarget(
   return {
     ...explained,
     container: container.name,
-    target: text,
+    target: written,
     because: renderEnd(explained, explained.network ?? networks.join(", ")),
     advice: change === undefined || mayStandThere ? undefined : renderChange(change),
     problems,

@@ -1,54 +1,58 @@
 // `prepare-network`: has the engine create a labelled bridge network, and returns it only once it is enforced.
 
-import type { PreparedNetwork } from "../../core/api/control-api.ts";
+import { fields, text, texts } from "../../core/api/request-checks.ts";
 import { allowLabel } from "../../core/labels/table.ts";
 import { renderPrefix } from "../../core/model/address.ts";
 import { requireEntries } from "../../core/policy/allowlist.ts";
-import type { Presets } from "../../core/policy/preset.ts";
-import type { Engine } from "../../edge/engine/engine.ts";
 import { DockerwallError } from "../../errors.ts";
+import { untilEnforced } from "../enforcement/until-enforced.ts";
+import { route } from "./context/route.ts";
 
-export interface PrepareOptions {
-  readonly engine: Engine;
+/** What `prepare-network` created. */
+interface PreparedNetwork {
+  readonly id: string;
   readonly name: string;
-  readonly patterns: readonly string[];
-  readonly presets: Presets;
-  /** Resolves once the network with this id is enforced; rejects if that takes too long. */
-  readonly enforced: (id: string) => Promise<void>;
+  readonly bridge: string;
+  readonly subnets: readonly string[];
 }
 
 /** @throws DockerwallError BAD_ENTRY, USAGE, NETWORK_EXISTS, ENGINE_REFUSED, NOT_ENFORCED */
-export async function prepareNetwork(options: PrepareOptions): Promise<PreparedNetwork> {
-  const { engine, name, patterns } = options;
-  // moby: daemon/names, RestrictedNameChars
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/.test(name)) {
-    throw new DockerwallError(
-      "USAGE",
-      `${JSON.stringify(name)} is not a network name; use letters and digits, and after the first also . _ -`,
-    );
-  }
-  const label = patterns.join(" ");
-  requireEntries(label, options.presets, `network ${JSON.stringify(name)}`);
-  // The engine also accepts the beginning of an id as a name.
-  if ((await engine.inspectNetwork(name))?.name === name) {
-    throw new DockerwallError(
-      "NETWORK_EXISTS",
-      `network ${JSON.stringify(name)} already exists, and its labels cannot be changed; remove it with \`docker network rm ${name}\` first, or choose another name`,
-    );
-  }
-  const id = await engine.createBridgeNetwork(name, { [allowLabel]: label });
-  try {
-    await options.enforced(id);
-  } catch (error) {
-    await engine.removeNetwork(id);
-    throw error;
-  }
-  const network = await engine.inspectNetwork(id);
-  if (network?.bridge === undefined) {
-    throw new DockerwallError(
-      "NOT_ENFORCED",
-      `network ${JSON.stringify(name)} was removed while it was being prepared; run the command again`,
-    );
-  }
-  return { id, name, bridge: network.bridge, subnets: network.subnets.map(renderPrefix) };
-}
+export const prepareNetwork = route(
+  fields({ name: text, patterns: texts }),
+  (parts) =>
+    async (request): Promise<PreparedNetwork> => {
+      const { engine, policies, reporter, enforcement } = parts;
+      const { name, patterns } = request;
+      // moby: daemon/names, RestrictedNameChars
+      if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/.test(name)) {
+        throw new DockerwallError(
+          "USAGE",
+          `${JSON.stringify(name)} is not a network name; use letters and digits, and after the first also . _ -`,
+        );
+      }
+      const label = patterns.join(" ");
+      requireEntries(label, policies.presets(), `network ${JSON.stringify(name)}`);
+      // The engine also accepts the beginning of an id as a name.
+      if ((await engine.inspectNetwork(name))?.name === name) {
+        throw new DockerwallError(
+          "NETWORK_EXISTS",
+          `network ${JSON.stringify(name)} already exists, and its labels cannot be changed; remove it with \`docker network rm ${name}\` first, or choose another name`,
+        );
+      }
+      const id = await engine.createBridgeNetwork(name, { [allowLabel]: label });
+      try {
+        await untilEnforced(id, reporter, enforcement.changes);
+      } catch (error) {
+        await engine.removeNetwork(id);
+        throw error;
+      }
+      const network = await engine.inspectNetwork(id);
+      if (network?.bridge === undefined) {
+        throw new DockerwallError(
+          "NOT_ENFORCED",
+          `network ${JSON.stringify(name)} was removed while it was being prepared; run the command again`,
+        );
+      }
+      return { id, name, bridge: network.bridge, subnets: network.subnets.map(renderPrefix) };
+    },
+);

@@ -1,11 +1,7 @@
 // `quarantine` and `release` as commands: they resolve when the kernel and the lookups are as they say.
 
-import type { QuarantineReport } from "../../core/api/control-api.ts";
-import type { Topology } from "../../core/model/topology.ts";
-import type { Log } from "../../edge/host/log.ts";
-import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+import { fields, text } from "../../core/api/request-checks.ts";
 import { DockerwallError } from "../../errors.ts";
-import type { Enforcement } from "../enforcement.ts";
 import {
   assertCutOff,
   assertLetBack,
@@ -15,47 +11,48 @@ import {
   whatPortsLeave,
   whyNotCut,
 } from "../quarantine.ts";
-import type { Wall } from "../wall.ts";
-import { findContainer } from "./find-container.ts";
+import { type ApiParts, planeOf } from "./context/api-parts.ts";
+import { findContainer } from "./context/find-container.ts";
+import { route } from "./context/route.ts";
 
-export interface QuarantineContext {
-  readonly topology: () => Topology;
-  readonly wall: Pick<Wall, "quarantine" | "stands">;
-  readonly enforcement: Pick<Enforcement, "decideAnew">;
-  readonly sets: KernelSets;
-  readonly log: Log;
-  readonly cutOf: CutOffSources["cutOf"];
-  readonly guardsPorts: boolean;
+/** What `quarantine` and `release` have done. */
+interface QuarantineReport {
+  /** The container that was meant, by the name that the engine has for it. */
+  readonly container: string;
+  readonly quarantined: boolean;
+  /** By what it may leave all the same; one sentence each. */
+  readonly warnings: readonly string[];
 }
 
+const containerRequest = fields({ container: text });
+
 /** Cuts a container off; verified in the kernel. @throws DockerwallError NOT_FOUND, NOT_ENFORCED */
-export async function quarantineContainer(
-  name: string,
-  context: QuarantineContext,
-): Promise<QuarantineReport> {
-  const { topology, wall, enforcement, log } = context;
-  const container = findContainer(topology(), name);
+export const quarantine = route(containerRequest, (parts) => async (request): Promise<QuarantineReport> => {
+  const { inventory, wall, enforcement, log, guardsPorts } = parts;
+  const topology = inventory.current;
+  const container = findContainer(topology(), request.container);
   const reason = whyNotCut(container, topology());
   if (reason !== undefined) throw new DockerwallError("NOT_ENFORCED", reason);
   wall.quarantine.add(container.id);
   await enforcement.decideAnew();
   // It may have another address by now; if it is gone for good, there is nothing left to cut.
   const now = topology().containers.find(({ id }) => id === container.id);
-  if (now !== undefined) await assertCutOff(now, { ...context, rulesStand: wall.stands });
+  if (now !== undefined) await assertCutOff(now, cutOffSources(parts));
   const warnings = [
     ...waysPastQuarantine(now ?? container, topology()),
-    ...(context.guardsPorts ? [] : [whatPortsLeave(container)]),
+    ...(guardsPorts ? [] : [whatPortsLeave(container)]),
   ];
   log.warn("container cut off", { container: container.name });
   for (const problem of warnings) log.warn("quarantine", { problem });
   return { container: container.name, quarantined: true, warnings };
-}
+});
 
 /** Lets a container back; verified in the kernel, and to be tried again where that failed. @throws DockerwallError NOT_FOUND, NOT_ENFORCED */
-export async function releaseContainer(name: string, context: QuarantineContext): Promise<QuarantineReport> {
-  const { topology, wall, enforcement, log } = context;
-  const container = findContainer(topology(), name);
-  const wasCut = wall.quarantine.delete(container.id) || (await findHeld(container, context)).length > 0;
+export const release = route(containerRequest, (parts) => async (request): Promise<QuarantineReport> => {
+  const { inventory, wall, enforcement, log } = parts;
+  const sources = cutOffSources(parts);
+  const container = findContainer(inventory.current(), request.container);
+  const wasCut = wall.quarantine.delete(container.id) || (await findHeld(container, sources)).length > 0;
   if (!wasCut) {
     throw new DockerwallError(
       "NOT_FOUND",
@@ -63,7 +60,12 @@ export async function releaseContainer(name: string, context: QuarantineContext)
     );
   }
   await enforcement.decideAnew();
-  await assertLetBack(container, context);
+  await assertLetBack(container, sources);
   log.warn("container released", { container: container.name });
   return { container: container.name, quarantined: false, warnings: [] };
+});
+
+function cutOffSources(parts: ApiParts): CutOffSources {
+  const { sets, wall, guardsPorts } = parts;
+  return { sets, rulesStand: wall.stands, cutOf: async (id) => planeOf(parts).cutOf(id), guardsPorts };
 }

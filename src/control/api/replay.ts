@@ -1,6 +1,6 @@
 // The control plane's part of `replay`: judges past traffic by labels that are not in force.
 
-import type { ReplayRequest } from "../../core/api/control-api.ts";
+import { type DataRead, fields, optional, text, texts } from "../../core/api/request-checks.ts";
 import { networkHolder } from "../../core/classify/containers.ts";
 import { placeOfLabel } from "../../core/classify/gather.ts";
 import type { ClassifiedNetwork } from "../../core/classify/networks.ts";
@@ -15,16 +15,33 @@ import { describeEntry, type Presets } from "../../core/policy/preset.ts";
 import { warnOfPublicSuffixes } from "../../core/policy/public-suffix.ts";
 import { labelView } from "../../core/suggest/label-view.ts";
 import { listsOf } from "../../core/suggest/lists.ts";
-import { replay } from "../../core/suggest/replay.ts";
+import { replay as judgeAnew } from "../../core/suggest/replay.ts";
 import { DockerwallError } from "../../errors.ts";
-import { findContainers } from "./find-container.ts";
-import { findNetwork, type InForce } from "./in-force.ts";
-import { readObservation } from "./observation.ts";
-import { insideNow, type SuggestionSources } from "./suggest.ts";
+import { inForceOf, planeOf } from "./context/api-parts.ts";
+import { findContainers } from "./context/find-container.ts";
+import { insideNow, thisHost } from "./context/host-now.ts";
+import { findNetwork, type InForce } from "./context/in-force.ts";
+import { readObservation } from "./context/observation.ts";
+import { route } from "./context/route.ts";
+import type { SuggestionSources } from "./suggest.ts";
+
+const replayRequest = fields({
+  network: text,
+  /** The network's label as it might be; undefined for the one that it has. */
+  allow: optional(text),
+  /** `CONTAINER=ENTRIES`: the labels of its containers as they might be. */
+  own: optional(texts),
+});
+
+export const replay = route(replayRequest, (parts) => async (request) => {
+  const { sets, history } = parts;
+  await planeOf(parts).flush();
+  return replayOn(request, inForceOf(parts), { sets, history, ...thisHost });
+});
 
 /** @throws DockerwallError BAD_ENTRY, NOT_FOUND, USAGE */
 export async function replayOn(
-  { network: name, allow, own = [] }: ReplayRequest,
+  { network: name, allow, own = [] }: DataRead<typeof replayRequest>,
   inForce: InForce,
   sources: SuggestionSources,
 ): Promise<ReplayReport> {
@@ -44,7 +61,7 @@ export async function replayOn(
     const ids = container?.endpoints.map(({ networkId }) => networkId) ?? [];
     return ids.flatMap((id) => classification.guarded.filter((on) => on.id === id && id !== network.id));
   };
-  const rows = replay(await readObservation(network, classification.guarded, sources, nowMs), {
+  const rows = judgeAnew(await readObservation(network, classification.guarded, sources, nowMs), {
     inside,
     nowMs: uptimeMs,
     onNetwork: (container) => viewOf(changed, container?.id),

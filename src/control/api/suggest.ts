@@ -1,55 +1,30 @@
 // The control plane's part of `suggest`: who is on the network, what each of them has done, and what their labels lack.
 
-import type { SuggestRequest } from "../../core/api/control-api.ts";
+import { type DataRead, fields, flag, optional, text } from "../../core/api/request-checks.ts";
 import { placeOfLabel } from "../../core/classify/gather.ts";
 import type { ClassifiedNetwork } from "../../core/classify/networks.ts";
 import { allowLabel, labelName } from "../../core/labels/table.ts";
-import type { IpAddress } from "../../core/model/address.ts";
 import { composeLabels } from "../../core/model/compose-labels.ts";
 import type { SuggestReport } from "../../core/model/report.ts";
 import { type Container, shortId } from "../../core/model/topology.ts";
 import { compileList } from "../../core/policy/entry-list.ts";
-import { type Inside, insideOf, labelView } from "../../core/suggest/label-view.ts";
+import { type Inside, labelView } from "../../core/suggest/label-view.ts";
 import { lastingLists, listsOf, takenBy } from "../../core/suggest/lists.ts";
 import type { LeftOut } from "../../core/suggest/needs.ts";
 import type { Doer, Observation } from "../../core/suggest/observed.ts";
 import { type Subject, shareOut } from "../../core/suggest/share-out.ts";
-import { suggest } from "../../core/suggest/suggest.ts";
+import { suggest as suggestEntries } from "../../core/suggest/suggest.ts";
 import { tellUnread } from "../../core/suggest/unread.ts";
 import { unusedEntries } from "../../core/suggest/usage.ts";
 import type { History } from "../history/history.ts";
-import { findNetwork, type InForce } from "./in-force.ts";
-import { type ObservationSources, readObservation } from "./observation.ts";
-
-/** What the host is like now. */
-export interface HostSources {
-  readonly hostAddresses: () => readonly IpAddress[];
-  /** Whether the host's rules see what stays on a bridge. */
-  readonly bridgesFiltered: () => boolean;
-  /** See Surroundings. */
-  readonly portProxies: () => boolean | undefined;
-}
+import { inForceOf, planeOf } from "./context/api-parts.ts";
+import { type HostSources, insideNow, thisHost } from "./context/host-now.ts";
+import { findNetwork, type InForce } from "./context/in-force.ts";
+import { type ObservationSources, readObservation } from "./context/observation.ts";
+import { route } from "./context/route.ts";
 
 export interface SuggestionSources extends ObservationSources, HostSources {
   readonly history: ObservationSources["history"] & Pick<History, "isGone" | "sinceMs">;
-}
-
-/** All of it, at one time. */
-export function hostNow({ hostAddresses, bridgesFiltered, portProxies }: HostSources) {
-  return {
-    hostAddresses: hostAddresses(),
-    bridgesFiltered: bridgesFiltered(),
-    portProxies: portProxies(),
-  };
-}
-
-/** What is inside, by the host as it is now. @param quarantine none where what was seen is judged by lists alone */
-export function insideNow(
-  { topology }: Pick<InForce, "topology">,
-  host: HostSources,
-  quarantine: ReadonlySet<string> = new Set(),
-): Inside {
-  return insideOf({ topology, ...hostNow(host), quarantine });
 }
 
 /** Who has needs of its own: a container, or all containers of one Compose service. */
@@ -60,9 +35,23 @@ interface Group {
   readonly container: Container | undefined;
 }
 
+const suggestRequest = fields({
+  network: text,
+  /** Whether a wildcard may stand for four names or more. */
+  wildcards: optional(flag),
+  /** Whether containers that are gone count too. */
+  gone: optional(flag),
+});
+
+export const suggest = route(suggestRequest, (parts) => async (request) => {
+  const { sets, history } = parts;
+  await planeOf(parts).flush();
+  return suggestFor(request, inForceOf(parts), { sets, history, ...thisHost });
+});
+
 /** @throws DockerwallError NOT_FOUND */
 export async function suggestFor(
-  { network: name, wildcards = false, gone = false }: SuggestRequest,
+  { network: name, wildcards = false, gone = false }: DataRead<typeof suggestRequest>,
   inForce: InForce,
   sources: SuggestionSources,
 ): Promise<SuggestReport> {
@@ -197,7 +186,7 @@ function subjectOf(
     name,
     isService,
     present: container?.labels[allowLabel] ?? "",
-    suggestion: suggest(seen, context, { wildcards }),
+    suggestion: suggestEntries(seen, context, { wildcards }),
   };
 }
 

@@ -1,18 +1,24 @@
 // `uninstall` as a command: one at a time, and again after one that failed.
 
-import type { Lifecycle } from "../lifecycle.ts";
+import { nothing } from "../../core/api/request-checks.ts";
+import { daemonStates, inForceStates } from "../../core/model/state.ts";
+import type { ApiParts } from "./context/api-parts.ts";
+import { route } from "./context/route.ts";
 
-export interface UninstallOptions {
-  readonly lifecycle: Lifecycle;
-  /** Ends all background work, and removes everything of ours from the kernel. */
-  readonly takeDown: () => Promise<void>;
-}
+export const uninstall = route(nothing, createUninstall, {
+  // Again after one that failed; and it changes the state itself.
+  begins: [...inForceStates, "uninstalling", "uninstalled"],
+  ends: daemonStates,
+});
 
 /** The command; a caller that asks while it runs gets the same result. It throws what is left. */
-export function createUninstall({ lifecycle, takeDown }: UninstallOptions): () => Promise<void> {
+export function createUninstall({
+  lifecycle,
+  takeDown,
+}: Pick<ApiParts, "lifecycle" | "takeDown">): () => Promise<void> {
   let running: Promise<void> | undefined;
 
-  async function uninstall(): Promise<void> {
+  async function run(): Promise<void> {
     if (lifecycle.state === "uninstalled") return;
     lifecycle.become("uninstalling");
     await takeDown();
@@ -20,7 +26,7 @@ export function createUninstall({ lifecycle, takeDown }: UninstallOptions): () =
   }
 
   return () => {
-    running ??= uninstall().finally(() => {
+    running ??= run().finally(() => {
       running = undefined;
     });
     return running;

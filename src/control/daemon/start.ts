@@ -9,7 +9,7 @@ import { watchBridges } from "../../edge/kernel/netlink/bridge-watch.ts";
 import { createReadiness } from "../../edge/kernel/readiness.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
 import { startDataPlane } from "../../planes/link.ts";
-import { createControlApi } from "../api/control-api.ts";
+import { createControlApi, serve } from "../api/control-api.ts";
 import { removePortTables } from "../removal.ts";
 import { createDataPlaneEvents, dataPlaneSettings } from "./data-plane.ts";
 import { createEngineEvents } from "./engine-events.ts";
@@ -80,14 +80,16 @@ function serveCommands(parts: Parts, takeDown: TakeDown): Promise<ControlServer>
   const { config, host, boundary, dataPlane } = parts;
   return createControlServer({
     path: config.controlSocket,
-    api: createControlApi({
-      ...parts,
-      engine: host.engine,
-      sets: host.sets,
-      dataPlane: dataPlane.current,
-      guardsPorts: host.missing.unguardedPorts === undefined,
-      takeDown: takeDown.begin,
-    }),
+    served: serve(
+      createControlApi({
+        ...parts,
+        engine: host.engine,
+        sets: host.sets,
+        dataPlane: dataPlane.current,
+        guardsPorts: host.missing.unguardedPorts === undefined,
+        takeDown: takeDown.begin,
+      }),
+    ),
     onFailure: (error) => boundary.tell("the control socket", error),
   });
 }

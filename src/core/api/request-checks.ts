@@ -61,13 +61,25 @@ export function optional<Value>({ expected, holds }: FieldCheck<Value>): FieldCh
 /** Reads a parsed body. @throws BadRequest */
 export type Reader<Shape> = (body: unknown) => Shape;
 
+/** What a reader returns. */
+export type DataRead<Reads> = Reads extends Reader<infer Shape> ? Shape : never;
+
+type Checks = Readonly<Record<string, FieldCheck<unknown>>>;
+type Held<Check> = Check extends FieldCheck<infer Value> ? Value : never;
+type OptionalKey<Each extends Checks> = {
+  [Key in keyof Each]: undefined extends Held<Each[Key]> ? Key : never;
+}[keyof Each];
+
+/** An object with a field for each check; what need not be sent may be left out. */
+type ShapeOf<Each extends Checks> = {
+  readonly [Key in Exclude<keyof Each, OptionalKey<Each>>]: Held<Each[Key]>;
+} & {
+  readonly [Key in OptionalKey<Each>]?: Held<Each[Key]>;
+};
+
 /** Reads an object with exactly these fields. */
-export function fields<Shape extends object>(
-  checks: {
-    readonly [Key in keyof Shape]-?: FieldCheck<Shape[Key]>;
-  },
-): Reader<Shape> {
-  const known = Object.entries(checks) as readonly (readonly [string, FieldCheck<unknown>])[];
+export function fields<Each extends Checks>(checks: Each): Reader<ShapeOf<Each>> {
+  const known = Object.entries(checks);
   const names = known.map(([name]) => name);
   return (body) => {
     if (!isObject(body)) throw new BadRequest(`the request is ${show(body)}, but must be an object`);
@@ -78,11 +90,11 @@ export function fields<Shape extends object>(
       ...Object.keys(body).flatMap((name) => (names.includes(name) ? [] : unknownField(name, names))),
     ];
     if (problems.length > 0) throw new BadRequest(problems.join("; "));
-    return Object.fromEntries(names.map((name) => [name, sentAs(name)])) as Shape;
+    return Object.fromEntries(names.map((name) => [name, sentAs(name)])) as ShapeOf<Each>;
   };
 }
 
-const noFields = fields<Record<never, never>>({});
+const noFields = fields({});
 
 /** A request without fields. */
 export const nothing: Reader<undefined> = (body) => {

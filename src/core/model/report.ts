@@ -1,5 +1,5 @@
 // What the daemon reports over the control socket: plain data, which the CLI prints as text or JSON. Here are the
-// reports that core makes, or has parts of; the others stand beside their methods (src/core/api/control-api.ts).
+// reports that core makes, or has parts of; the others stand beside what makes them (src/control/api).
 
 import type { ErrorCode } from "../../errors.ts";
 import type { CounterReading } from "../counters/reading.ts";

@@ -1,22 +1,19 @@
-// From a request to its answer, by the table of routes. Nothing here knows the transport, which decides first who may
+// From a request to its answer. Nothing here knows the transport, which decides first who may ask, nor what there is to
 // ask.
 
-import {
-  type ControlApi,
-  type RequestOf,
-  type ResponseOf,
-  type RouteName,
-  routes,
-} from "../../core/api/control-api.ts";
 import { BadRequest, parseBody } from "../../core/api/request-checks.ts";
 import type { ErrorReport } from "../../core/model/report.ts";
 import { DockerwallError, type ErrorCode, messageOf } from "../../errors.ts";
+import { methodRoot } from "./protocol.ts";
+
+/** What is served, by name: a function of the request's body as it was parsed. @throws BadRequest, DockerwallError */
+export type Served = Readonly<Record<string, (body: unknown) => Promise<unknown>>>;
 
 export interface ControlRequest {
   readonly method: string;
   /** Without a query. */
   readonly path: string;
-  /** Called at most once, and only if a body is needed. @throws BadRequest if it cannot be read */
+  /** Called at most once. @throws BadRequest if it cannot be read */
   readonly readBody: () => Promise<string>;
   /** Whether the client still waits for the answer. Who does not has been told that it failed. */
   readonly isAwaited: () => boolean | Promise<boolean>;
@@ -31,38 +28,26 @@ export interface ControlAnswer {
   readonly allow?: string;
 }
 
-const names = Object.keys(routes) as readonly RouteName[];
-
 const tooLate = "the request came too late: nobody waits for its answer any more, and nothing was done";
 
 /** Never rejects: a failure becomes an ErrorReport. */
-export async function answerRequest(api: ControlApi, request: ControlRequest): Promise<ControlAnswer> {
+export async function answerRequest(served: Served, request: ControlRequest): Promise<ControlAnswer> {
   const { method, path } = request;
-  const found = names.filter((each) => routes[each].path === path);
-  if (found.length === 0) return refusal(404, "NOT_FOUND", `there is nothing at ${path}`);
-  const name = found.find((each) => routes[each].method === method);
-  if (name === undefined) {
-    const allow = found.map((each) => routes[each].method).join(", ");
-    return { ...refusal(405, "PROTOCOL", `${path} does not take ${method}`), allow };
-  }
+  const name = path.startsWith(methodRoot) ? path.slice(methodRoot.length) : "";
+  const answer = Object.hasOwn(served, name) ? served[name] : undefined;
+  if (answer === undefined) return refusal(404, "NOT_FOUND", `there is nothing at ${path}`);
+  // Following a link asks by GET, and must not change anything.
+  if (method !== "POST")
+    return { ...refusal(405, "PROTOCOL", `${path} does not take ${method}`), allow: "POST" };
   try {
-    const body = method === "GET" ? {} : parseBody(await request.readBody());
+    const body = parseBody(await request.readBody());
     // The daemon may have stood still for long since this was sent.
     if (!(await request.isAwaited())) return refusal(503, "DAEMON_UNREACHABLE", tooLate);
-    const value = await call(api, name, body);
-    return { status: 200, value: routes[name].answer === "nothing" ? {} : value };
+    return { status: 200, value: (await answer(body)) ?? {} };
   } catch (error) {
     const code = error instanceof DockerwallError ? error.code : "INTERNAL";
     return refusal(error instanceof BadRequest ? error.status : statusOf(code), code, messageOf(error));
   }
-}
-
-type Handlers = {
-  readonly [Name in RouteName]: (request: RequestOf<Name>) => Promise<ResponseOf<Name>>;
-};
-
-function call<Name extends RouteName>(api: Handlers, name: Name, body: unknown): Promise<ResponseOf<Name>> {
-  return api[name](routes[name].request(body));
 }
 
 function refusal(status: number, code: ErrorCode, message: string): ControlAnswer {

@@ -3,24 +3,35 @@
 // time.
 
 import { connect } from "node:net";
-import { type AnyRoute, type ControlApi, routes } from "../../core/api/control-api.ts";
 import { DockerwallError, isErrorCode, messageOf } from "../../errors.ts";
 import { monotonicMs } from "../kernel/monotonic.ts";
 import { systemCode } from "../kernel/system-error.ts";
-import { untilHeader } from "./until.ts";
+import { methodRoot, untilHeader } from "./protocol.ts";
 
 const maxAnswerBytes = 64 * 1024 * 1024;
 
+/** What can be asked: each method takes one request or none. */
+type Methods<Api> = { readonly [Name in keyof Api]: (...request: never[]) => Promise<unknown> };
+
+/** Asks by the name of a method, with its request if it takes one. */
+export type Ask<Api extends Methods<Api>> = <Name extends keyof Api & string>(
+  name: Name,
+  ...request: Parameters<Api[Name]>
+) => ReturnType<Api[Name]>;
+
 /**
- * The daemon at the other end of `path`; every call opens a new connection.
- * All methods throw the daemon's own DockerwallError, or DAEMON_UNREACHABLE, NO_PRIVILEGE, PROTOCOL.
+ * The daemon at the other end of `path`; every question opens a new connection. What it throws is the daemon's own
+ * DockerwallError, or DAEMON_UNREACHABLE, NO_PRIVILEGE, PROTOCOL.
+ * @param withinMs how long the answer may take
  */
-export function createControlClient({ path }: { readonly path: string }): ControlApi {
-  const methods = Object.entries(routes).map(([name, route]) => [
-    name,
-    (request: unknown) => ask(path, route, request),
-  ]);
-  return Object.fromEntries(methods) as ControlApi;
+export function createControlClient<Api extends Methods<Api>>({
+  path,
+  withinMs,
+}: {
+  readonly path: string;
+  readonly withinMs: number;
+}): Ask<Api> {
+  return ((name, ...[request]) => ask(path, withinMs, { name, request })) as Ask<Api>;
 }
 
 /** True if there is no daemon at all, as opposed to one that does not answer. */
@@ -30,24 +41,24 @@ export function daemonIsAbsent(error: unknown): boolean {
   return code === "ENOENT" || code === "ECONNREFUSED";
 }
 
-async function ask(path: string, route: AnyRoute, request: unknown): Promise<unknown> {
+interface Question {
+  readonly name: string;
+  readonly request: unknown;
+}
+
+async function ask(path: string, withinMs: number, question: Question): Promise<unknown> {
   let answer: Buffer;
   try {
-    answer = await exchange(path, route, request);
+    answer = await exchange(path, withinMs, question);
   } catch (error) {
-    throw describeFailure(error, path, route.withinMs);
+    throw describeFailure(error, path, withinMs);
   }
-  const value = parseAnswer(answer, path);
-  return route.answer === "nothing" ? undefined : value;
+  return parseAnswer(answer, path);
 }
 
 /** Sends the request, and returns everything that the daemon sends until it closes the connection. */
-function exchange(
-  path: string,
-  { method, path: url, withinMs }: AnyRoute,
-  request: unknown,
-): Promise<Buffer> {
-  const body = method === "GET" ? "" : JSON.stringify(request ?? {});
+function exchange(path: string, withinMs: number, { name, request }: Question): Promise<Buffer> {
+  const body = JSON.stringify(request ?? {});
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
@@ -65,7 +76,7 @@ function exchange(
     });
     socket.write(
       [
-        `${method} ${url} HTTP/1.1`,
+        `POST ${methodRoot}${name} HTTP/1.1`,
         "Host: dockerwall",
         "Connection: close",
         "Content-Type: application/json",

@@ -5,13 +5,12 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { ControlApi } from "../../core/api/control-api.ts";
 import { BadRequest } from "../../core/api/request-checks.ts";
 import { contained, type OnFailure } from "../../core/contain.ts";
 import { monotonicMs } from "../kernel/monotonic.ts";
-import { answerRequest, type ControlAnswer } from "./answer.ts";
+import { answerRequest, type ControlAnswer, type Served } from "./answer.ts";
 import { bindPrivately } from "./bind.ts";
-import { untilHeader } from "./until.ts";
+import { untilHeader } from "./protocol.ts";
 
 // An ESM import of node:http reads all its lazy exports, WebSocket among them: 30 ms that require() saves.
 const http = createRequire(import.meta.url)("node:http") as typeof import("node:http");
@@ -32,11 +31,11 @@ const timeouts = { headersTimeout: 3_000, requestTimeout: 5_000, connectionsChec
  */
 export async function createControlServer(options: {
   readonly path: string;
-  readonly api: ControlApi;
+  readonly served: Served;
   /** Called with why the kernel would not hand over a connection; the next one is taken all the same. */
   readonly onFailure?: (error: unknown) => void;
 }): Promise<ControlServer> {
-  const { path, api } = options;
+  const { path, served } = options;
   const server = http.createServer({ ...timeouts, maxHeaderSize: 8 * 1024 }, (request, response) => {
     const asked = {
       method: request.method ?? "",
@@ -44,7 +43,7 @@ export async function createControlServer(options: {
       readBody: () => readBody(request),
       isAwaited: () => isAwaited(request),
     };
-    answerRequest(api, asked)
+    answerRequest(served, asked)
       .then((answer) => respond(response, answer))
       .catch(() => response.destroy());
   });

@@ -5,7 +5,7 @@ import type { ExplainReport } from "../../../src/core/model/report.ts";
 import { printRow } from "../../support/chosen.ts";
 import type { Engine } from "../../support/lab/engine.ts";
 import type { Random } from "../../support/seeded.ts";
-import { clientOf, lookAround } from "./stage.ts";
+import { askerOf, lookAround } from "./stage.ts";
 import { addressTarget, nameTarget, renderTarget, type Target, targetFromHost } from "./targets.ts";
 import type { Plan } from "./topology.ts";
 
@@ -63,10 +63,10 @@ export async function examine(
 }
 
 async function tryAll(engine: Engine, container: string, targets: readonly Target[]): Promise<Case[]> {
-  const client = await clientOf(engine);
+  const ask = await askerOf(engine);
   const asked: Asked[] = [];
   for (const target of targets)
-    asked.push({ target, report: await client.explain({ container, target: renderTarget(target) }) });
+    asked.push({ target, report: await ask("explain", { container, target: renderTarget(target) }) });
   const predicted = withoutOverlaps(asked);
   const first = await send(
     engine,

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { createControlClient } from "../../../src/edge/control-socket/client.ts";
 import { defaultControlSocket } from "../../../src/edge/control-socket/path.ts";
+import { type AskDaemon, askAt } from "../../support/ask-daemon.ts";
 import { run, wall } from "../../support/dockerwall.ts";
 import { until } from "../../support/lab/command.ts";
 import type { Engine } from "../../support/lab/engine.ts";
@@ -35,23 +35,22 @@ export async function build(engine: Engine, { networks, containers }: Plan): Pro
 /** Labels that have no effect keep `status` from being well, and nothing else. */
 async function untilKnown(engine: Engine, { networks, containers }: Plan): Promise<void> {
   const guarded = networks.filter(({ allow }) => allow !== undefined).map(({ name }) => name);
-  const client = await clientOf(engine);
+  const ask = await askerOf(engine);
   await until("networks to be enforced and containers to be known", 60_000, async () => {
-    const enforced = (await client.status()).networks.filter(({ state }) => state === "enforced");
+    const enforced = (await ask("status")).networks.filter(({ state }) => state === "enforced");
     if (!guarded.every((name) => enforced.some((each) => each.name === name))) return undefined;
     const steps = await Promise.all(
       containers.map(
-        async ({ name }) => (await client.explain({ container: name, target: "192.0.2.1" })).step,
+        async ({ name }) => (await ask("explain", { container: name, target: "192.0.2.1" })).step,
       ),
     );
     return steps.includes("not-known") ? undefined : true;
   });
 }
 
-/** Asks the daemon without the start of a process for each question. */
-export async function clientOf(engine: Engine): Promise<ReturnType<typeof createControlClient>> {
+export async function askerOf(engine: Engine): Promise<AskDaemon> {
   const pid = await run(engine, "inspect", "-f", "{{.State.Pid}}", "dockerwall");
-  return createControlClient({ path: `/proc/${pid}/root${defaultControlSocket}` });
+  return askAt(`/proc/${pid}/root${defaultControlSocket}`);
 }
 
 const option = "com.docker.network.bridge";

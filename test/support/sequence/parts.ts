@@ -1,5 +1,6 @@
 // What a daemon of a sequence is made of: the product's own parts, and a data plane that takes whatever it gets.
 
+import type { ControlApi } from "../../../src/control/api/control-api.ts";
 import { createControlApi } from "../../../src/control/api/control-api.ts";
 import { createEnforcement, type Enforcement } from "../../../src/control/enforcement.ts";
 import { createHistory, type History } from "../../../src/control/history/history.ts";
@@ -8,7 +9,6 @@ import type { NextEngine } from "../../../src/control/next-engine.ts";
 import { openPolicySources, type PolicySources } from "../../../src/control/policy-sources.ts";
 import { createReporter, type Reporter } from "../../../src/control/reporter.ts";
 import { createWall, type Wall } from "../../../src/control/wall.ts";
-import type { ControlApi } from "../../../src/core/api/control-api.ts";
 import { nothingFound } from "../../../src/core/classify/bridge-ports.ts";
 import { findCircles } from "../../../src/core/dns/circles.ts";
 import { hostPrefix } from "../../../src/core/model/address.ts";

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { ControlApi } from "../../../src/core/api/control-api.ts";
+import { type ControlApi, serve } from "../../../src/control/api/control-api.ts";
 import type { StatsReport } from "../../../src/core/model/report.ts";
 import { type ControlServer, createControlServer } from "../../../src/edge/control-socket/server.ts";
 import { DockerwallError } from "../../../src/errors.ts";
@@ -68,7 +68,7 @@ let server: ControlServer | undefined;
 before(async () => {
   symlinkSync(main, links.stats);
   symlinkSync(main, links.dockerwall);
-  server = await createControlServer({ path: controlSocket, api });
+  server = await createControlServer({ path: controlSocket, served: serve(api) });
 });
 
 after(async () => {
@@ -261,13 +261,29 @@ test("main: every state but enforcing makes status exit with 1", async () => {
   const other = join(folder, "degraded.sock");
   const degraded = await createControlServer({
     path: other,
-    api: { ...api, status: async () => ({ ...quietStatus, state: "degraded" }) },
+    served: serve({ ...api, status: async () => ({ ...quietStatus, state: "degraded" }) }),
   });
   try {
     const result = await run(["status"], { environment: { DOCKERWALL_CONTROL_SOCKET: other } });
     assert.equal(result.code, 1);
   } finally {
     await degraded.close();
+  }
+});
+
+test("main: commands wait no longer for what the daemon has at hand than it should take", async () => {
+  const path = join(folder, "hanging.sock");
+  const never = () => new Promise<never>(() => undefined);
+  const hanging = await createControlServer({ path, served: { stats: never, status: never } });
+  try {
+    const environment = { DOCKERWALL_CONTROL_SOCKET: path };
+    const results = await Promise.all([run(["stats"], { environment }), run(["status"], { environment })]);
+    for (const { code, stderr } of results) {
+      assert.equal(code, 69);
+      assert.match(stderr, /^dockerwall: the daemon did not answer at .* within 5 s; /);
+    }
+  } finally {
+    await hanging.close();
   }
 });
 

@@ -38,6 +38,15 @@ test(`layout: what is in src/${commandsFolder} are commands`, () => {
   assert.deepEqual(other, []);
 });
 
+test("layout: of the daemon's API the CLI knows the types alone: to load it would be to load the daemon", () => {
+  const api = /^import ((?:(?!;$)[\s\S])*?) from "[^"]*\/control\/api\/[^"]*";$/gm;
+  const imports = files
+    .filter(({ folder }) => folder === "cli" || folder.startsWith("cli/"))
+    .flatMap(({ folder, name }) => [...readFileSync(join(src, folder, name), "utf8").matchAll(api)])
+    .map(([, what]) => what);
+  assert.deepEqual(imports, ["type { ControlApi }"]);
+});
+
 test("layout: functions fit a screen, or say why not", () => {
   const paths = files.map(({ folder, name }) => join(folder, name));
   const long = paths.flatMap((path) =>

@@ -1,13 +1,14 @@
 // Which resolvers the containers of guarded networks ask by their own /etc/resolv.conf: Docker's own is not the only one
 // that a container may name. A node of kind names its gateway, and a file may be edited by hand.
 
-import type { Check, ExplainRequest } from "../../../core/api/control-api.ts";
 import { networkHolder } from "../../../core/classify/containers.ts";
 import type { IpAddress } from "../../../core/model/address.ts";
 import type { Container, Topology } from "../../../core/model/topology.ts";
 import { serversIn } from "../../../core/path/files/search-list.ts";
 import type { AskedServer, DataPlaneFindings } from "../../../planes/request-table.ts";
 import { engineResolver, type LookupFate, lookupAt } from "../explain/own-lookup.ts";
+import type { ExplainRequest } from "../explain.ts";
+import type { Check } from "./check.ts";
 
 /** A server that a container's file names, beside Docker's own, and what becomes of a lookup that is sent there. */
 export interface OwnResolver extends AskedServer {

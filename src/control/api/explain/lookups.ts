@@ -17,8 +17,8 @@ import { neighbourLookup } from "../../../core/suggest/neighbour-lookup.ts";
 import type { KernelSets } from "../../../edge/kernel/ipset/kernel-sets.ts";
 import type { ListedEntry } from "../../../edge/kernel/ipset/message.ts";
 import type { History } from "../../history/history.ts";
-import type { InForce } from "../in-force.ts";
-import { type HostSources, insideNow } from "../suggest.ts";
+import { type HostSources, insideNow } from "../context/host-now.ts";
+import type { InForce } from "../context/in-force.ts";
 
 export interface LookupSources extends HostSources {
   readonly sets: KernelSets;

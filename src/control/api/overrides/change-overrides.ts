@@ -1,7 +1,15 @@
 // Changes to policies at run time: `allow`, `deny`, and taking either back. They are in force, in the kernel and for
 // lookups, when the call resolves.
 
-import type { OverrideRequest } from "../../../core/api/control-api.ts";
+import {
+  type DataRead,
+  fields,
+  oneOf,
+  optional,
+  text,
+  texts,
+  wholeNumber,
+} from "../../../core/api/request-checks.ts";
 import { isOnHostNetwork, networkHolder } from "../../../core/classify/containers.ts";
 import type { Classification } from "../../../core/classify/networks.ts";
 import type { Container, Topology } from "../../../core/model/topology.ts";
@@ -12,11 +20,22 @@ import { withNegation } from "../../../core/policy/override.ts";
 import type { Presets } from "../../../core/policy/preset.ts";
 import { DockerwallError } from "../../../errors.ts";
 import type { Overrides } from "../../overrides.ts";
-import { findContainer, isService } from "../find-container.ts";
-import { findGuarded, findNetwork } from "../in-force.ts";
+import { findContainer, isService } from "../context/find-container.ts";
+import { findGuarded, findNetwork } from "../context/in-force.ts";
 
 /** `network:` or `container:` in front of a name, for names that both have. */
 const targetForm = /^(network|container):(.+)$/;
+
+export const overrideRequest = fields({
+  verb: oneOf(["allow", "deny", "undo"]),
+  /** A guarded network, or a container on one. */
+  target: text,
+  entries: texts,
+  /** How long the override is in force; undefined until the host is restarted. */
+  forSeconds: optional(wholeNumber(1)),
+});
+
+export type OverrideRequest = DataRead<typeof overrideRequest>;
 
 export interface OverrideContext {
   readonly overrides: Overrides;

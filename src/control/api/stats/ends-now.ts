@@ -19,8 +19,8 @@ import type { DataPlaneLink } from "../../../planes/link.ts";
 import type { SentPacket } from "../../../planes/request-table.ts";
 import type { History } from "../../history/history.ts";
 import type { EndOf } from "../../reporter.ts";
-import type { InForce } from "../in-force.ts";
-import { type HostSources, insideNow } from "../suggest.ts";
+import { type HostSources, insideNow } from "../context/host-now.ts";
+import type { InForce } from "../context/in-force.ts";
 import { readOpen } from "./open-now.ts";
 
 export interface EndSources extends HostSources {

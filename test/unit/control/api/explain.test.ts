@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type ExplanationSources, explainTarget } from "../../../../src/control/api/explain.ts";
-import type { InForce } from "../../../../src/control/api/in-force.ts";
+import type { InForce } from "../../../../src/control/api/context/in-force.ts";
+import type { ExplanationSources } from "../../../../src/control/api/explain/sources.ts";
+import { explainTarget } from "../../../../src/control/api/explain.ts";
 import type { Classification } from "../../../../src/core/classify/networks.ts";
 import { setNames } from "../../../../src/core/firewall/names.ts";
 import type { LookupTally } from "../../../../src/core/journal/lookups.ts";

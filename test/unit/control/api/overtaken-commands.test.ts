@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import type { ControlApi } from "../../../../src/core/api/control-api.ts";
+import type { ControlApi } from "../../../../src/control/api/control-api.ts";
 import { type DaemonState, stateSentences } from "../../../../src/core/model/state.ts";
 import { messageOf } from "../../../../src/errors.ts";
 import { type SequenceDaemon, startDaemon } from "../../../support/sequence/daemon.ts";

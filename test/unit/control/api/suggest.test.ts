@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { renderSuggestion } from "../../../../src/cli/commands/suggest.ts";
-import type { InForce } from "../../../../src/control/api/in-force.ts";
+import type { InForce } from "../../../../src/control/api/context/in-force.ts";
 import { replayOn } from "../../../../src/control/api/replay.ts";
 import { type SuggestionSources, suggestFor } from "../../../../src/control/api/suggest.ts";
 import type { ClassifiedNetwork } from "../../../../src/core/classify/networks.ts";

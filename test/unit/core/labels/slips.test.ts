@@ -279,8 +279,8 @@ let sockets = 0;
 async function statusOf(reporter: ReturnType<typeof daemon>["reporter"]): Promise<[string, number, number]> {
   sockets += 1;
   const path = join(folder, `${sockets}`, "control.sock");
-  const api = { status: async () => reporter.status() } as Parameters<typeof createControlServer>[0]["api"];
-  const server = await createControlServer({ path, api });
+  const served = { status: async () => reporter.status() };
+  const server = await createControlServer({ path, served });
   const printed: string[] = [];
   const run = (options: Readonly<Record<string, string>>): Promise<number> =>
     command.run({

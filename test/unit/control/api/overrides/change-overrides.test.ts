@@ -3,9 +3,9 @@ import { beforeEach, describe, it } from "node:test";
 import {
   changeOverrides,
   type OverrideContext,
+  type OverrideRequest,
 } from "../../../../../src/control/api/overrides/change-overrides.ts";
 import { createOverrides, reportOverrides } from "../../../../../src/control/overrides.ts";
-import type { OverrideRequest } from "../../../../../src/core/api/control-api.ts";
 import type { Classification } from "../../../../../src/core/classify/networks.ts";
 import type { Container } from "../../../../../src/core/model/topology.ts";
 import { parsePresetEntries } from "../../../../../src/core/policy/preset.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { InForce } from "../../../../../src/control/api/in-force.ts";
+import type { InForce } from "../../../../../src/control/api/context/in-force.ts";
 import { type EndSources, endsNow as endsOf } from "../../../../../src/control/api/stats/ends-now.ts";
 import type { Classification } from "../../../../../src/core/classify/networks.ts";
 import type { DeniedRecord } from "../../../../../src/core/journal/denied-record.ts";

@@ -2,15 +2,11 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { InForce } from "../../../../../src/control/api/in-force.ts";
-import {
-  type ApplyContext,
-  addressesOf,
-  applyOverrides,
-} from "../../../../../src/control/api/overrides/apply-overrides.ts";
-import type { IpAddress } from "../../../../../src/core/model/address.ts";
-import type { Container, Topology } from "../../../../../src/core/model/topology.ts";
-import { newContainer } from "../../../../support/topologies.ts";
+import type { InForce } from "../../../../src/control/api/context/in-force.ts";
+import { type ApplyContext, addressesOf, applyOverrides } from "../../../../src/control/api/overrides.ts";
+import type { IpAddress } from "../../../../src/core/model/address.ts";
+import type { Container, Topology } from "../../../../src/core/model/topology.ts";
+import { newContainer } from "../../../support/topologies.ts";
 
 function container(name: string, on: Readonly<Record<string, string>>): Container {
   const endpoints = Object.entries(on).map(([networkId, address]) => ({

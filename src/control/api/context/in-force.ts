@@ -1,9 +1,9 @@
 // What is in force now, for the commands that explain it.
 
-import type { Classification, ClassifiedNetwork } from "../../core/classify/networks.ts";
-import type { Topology } from "../../core/model/topology.ts";
-import type { Presets } from "../../core/policy/preset.ts";
-import { DockerwallError } from "../../errors.ts";
+import type { Classification, ClassifiedNetwork } from "../../../core/classify/networks.ts";
+import type { Topology } from "../../../core/model/topology.ts";
+import type { Presets } from "../../../core/policy/preset.ts";
+import { DockerwallError } from "../../../errors.ts";
 import { findNamedNetwork } from "./find-container.ts";
 
 /** What is in force. */

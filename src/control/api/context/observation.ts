@@ -1,14 +1,14 @@
 // What the containers of a network have done: the journal's lookups, and the kernel's counters of what passed and what
 // did not.
 
-import { setNames } from "../../core/firewall/names.ts";
-import { namesReader } from "../../core/journal/lookups.ts";
-import { bookedUnder } from "../../core/journal/report.ts";
-import type { GuardedNetwork } from "../../core/model/guarded-network.ts";
-import { type Observation, observe, type Passed } from "../../core/suggest/observed.ts";
-import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
-import type { ListedEntry } from "../../edge/kernel/ipset/message.ts";
-import type { History } from "../history/history.ts";
+import { setNames } from "../../../core/firewall/names.ts";
+import { namesReader } from "../../../core/journal/lookups.ts";
+import { bookedUnder } from "../../../core/journal/report.ts";
+import type { GuardedNetwork } from "../../../core/model/guarded-network.ts";
+import { type Observation, observe, type Passed } from "../../../core/suggest/observed.ts";
+import type { KernelSets } from "../../../edge/kernel/ipset/kernel-sets.ts";
+import type { ListedEntry } from "../../../edge/kernel/ipset/message.ts";
+import type { History } from "../../history/history.ts";
 
 export interface ObservationSources {
   readonly sets: KernelSets;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { findContainer, findNamedNetwork } from "../../../../src/control/api/find-container.ts";
-import type { Container } from "../../../../src/core/model/topology.ts";
-import { DockerwallError } from "../../../../src/errors.ts";
-import { newContainer } from "../../../support/topologies.ts";
+import { findContainer, findNamedNetwork } from "../../../../../src/control/api/context/find-container.ts";
+import type { Container } from "../../../../../src/core/model/topology.ts";
+import { DockerwallError } from "../../../../../src/errors.ts";
+import { newContainer } from "../../../../support/topologies.ts";
 
 const named = (id: string, name: string): Container => ({
   ...newContainer(id.padEnd(64, "0"), "n1"),

@@ -1,9 +1,9 @@
 // Finds containers and networks by the names that people use: the engine's, and those of Compose.
 
-import { composeLabels } from "../../core/model/compose-labels.ts";
-import { nearestOf } from "../../core/model/did-you-mean.ts";
-import type { Container, Topology } from "../../core/model/topology.ts";
-import { DockerwallError } from "../../errors.ts";
+import { composeLabels } from "../../../core/model/compose-labels.ts";
+import { nearestOf } from "../../../core/model/did-you-mean.ts";
+import type { Container, Topology } from "../../../core/model/topology.ts";
+import { DockerwallError } from "../../../errors.ts";
 
 /** What has labels that Compose sets. */
 interface Labelled {

@@ -1,18 +1,20 @@
 // `allow` and `deny` as commands: they resolve when the kernel holds what they say, and no right beyond it.
 
-import type { OverrideRequest } from "../../../core/api/control-api.ts";
-import type { IpAddress } from "../../../core/model/address.ts";
-import type { OverridesReport } from "../../../core/model/report.ts";
-import type { Topology } from "../../../core/model/topology.ts";
-import type { OverrideTarget } from "../../../core/policy/override.ts";
-import type { KernelSets } from "../../../edge/kernel/ipset/kernel-sets.ts";
-import { DockerwallError } from "../../../errors.ts";
-import type { DataPlaneLink } from "../../../planes/link.ts";
-import type { Enforcement } from "../../enforcement.ts";
-import type { PolicySources } from "../../policy-sources.ts";
-import type { Wall } from "../../wall.ts";
-import type { InForce } from "../in-force.ts";
-import { listRights } from "./kernel-rights.ts";
+import type { IpAddress } from "../../core/model/address.ts";
+import type { OverridesReport } from "../../core/model/report.ts";
+import type { Topology } from "../../core/model/topology.ts";
+import type { OverrideTarget } from "../../core/policy/override.ts";
+import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+import { DockerwallError } from "../../errors.ts";
+import type { DataPlaneLink } from "../../planes/link.ts";
+import type { Enforcement } from "../enforcement.ts";
+import type { PolicySources } from "../policy-sources.ts";
+import type { Wall } from "../wall.ts";
+import { inForceOf, planeOf } from "./context/api-parts.ts";
+import type { InForce } from "./context/in-force.ts";
+import { route } from "./context/route.ts";
+import { type OverrideRequest, overrideRequest } from "./overrides/change-overrides.ts";
+import { listRights } from "./overrides/kernel-rights.ts";
 
 export interface ApplyContext {
   readonly topology: () => Topology;
@@ -22,6 +24,18 @@ export interface ApplyContext {
   readonly sets: Pick<KernelSets, "portions">;
   readonly takeLeft: DataPlaneLink["takeLeft"];
 }
+
+export const changeOverrides = route(overrideRequest, (parts) => async (request) => {
+  const { policies, enforcement, wall, sets, inventory } = parts;
+  return applyOverrides(request, inForceOf(parts), {
+    policies,
+    enforcement,
+    wall,
+    sets,
+    topology: inventory.current,
+    takeLeft: async (addresses, rights) => planeOf(parts).takeLeft(addresses, rights),
+  });
+});
 
 /** Makes overrides, or takes them back. @throws DockerwallError NOT_ENFORCED if the kernel does not hold the result */
 export async function applyOverrides(
