@@ -119,7 +119,7 @@ function network(): { readonly topology: Topology; readonly guarded: readonly Gu
   const lists = [{ id: 0, source: "warm-up", entries, digest: "", endsAtMs: undefined }];
   return {
     topology: { networks: [bridge], containers: [] },
-    guarded: [{ ...base, lists, labels: readLabels(bridge).labels }],
+    guarded: [{ ...base, lists, labels: readLabels("network", bridge).labels }],
   };
 }
 

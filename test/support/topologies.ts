@@ -43,7 +43,7 @@ export function runningContainer(id: string, networkId: string, address: string)
 }
 
 /** What a guarded network without any other label says. */
-export const unlabelled: NetworkLabels = readLabels({ name: "", labels: {} }).labels;
+export const unlabelled: NetworkLabels = readLabels("network", { name: "", labels: {} }).labels;
 
 /** The network guarded, with nothing allowed. */
 export function guardedNetwork(network: Network): GuardedNetwork {

@@ -128,7 +128,7 @@ function createDenialLog({
       const container = nameOf(asker);
       const network = topology?.networks.find(({ id }) => id === networkId);
       // In audit mode it was answered all the same.
-      const isAudited = network !== undefined && readLabels(network).labels.mode === "audit";
+      const isAudited = network !== undefined && readLabels("network", network).labels.mode === "audit";
       const message = isAudited ? "name would be denied" : "name denied";
       log.info(message, { network: network?.name ?? networkId, container, domain });
     }

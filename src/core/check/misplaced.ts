@@ -2,7 +2,7 @@
 // in it. They were meant to guard, and guard nothing.
 
 import type { Finding, MapTree, Place, Tree } from "../compose/tree.ts";
-import { labelKeys, labelName, labelPrefix, labels } from "../labels/table.ts";
+import { labelKeys, labelName, labelPrefix, placesOf } from "../labels/table.ts";
 import { nearestOf } from "../model/did-you-mean.ts";
 
 /** One sentence for each label that stands where it counts for nothing. */
@@ -52,5 +52,5 @@ function adviceOn(name: string): string {
   const key = labelKeys.find((each) => each === nearest);
   if (key === undefined) return "; there is no such label";
   const instead = labelName(key) === name ? "move it" : `did you mean ${labelName(key)}? It stands`;
-  return `; ${instead} under labels of a ${labels[key].on.join(" or of a ")}`;
+  return `; ${instead} under labels of a ${placesOf(key).join(" or of a ")}`;
 }

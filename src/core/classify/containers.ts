@@ -1,9 +1,9 @@
 // What is special about single containers: their own labels, a second network that is not guarded, and rights that get
 // them around any wall. We find these in the engine's picture, report them once, and guard them where possible.
 
-import { type Accepted, readAccepted, unaccepted } from "../labels/accept.ts";
+import { readLabels } from "../labels/read.ts";
 import { findSlips } from "../labels/slips.ts";
-import { allowLabel, placeOf } from "../labels/table.ts";
+import { allowLabel, type ContainerLabels, placeOf } from "../labels/table.ts";
 import { familyOf, type IpAddress } from "../model/address.ts";
 import type { GuardedNetwork, ServicePolicy } from "../model/guarded-network.ts";
 import type { Container, Hazard, Network, Topology } from "../model/topology.ts";
@@ -79,8 +79,8 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
     const audit = inside && homes.every((home) => home.labels.mode === "audit");
     const label = container.labels[allowLabel];
     const own = gatherLists({ kind: "container", ...container }, label, input.policy);
-    const accepted = readAccepted(container);
-    problems.push(...own.problems, ...accepted.problems, ...findSlips({ kind: "container", ...container }));
+    const { labels, problems: badLabels } = readLabels("container", container);
+    problems.push(...own.problems, ...badLabels, ...findSlips({ kind: "container", ...container }));
     warnings.push(...own.warnings);
     if (own.lists.length > 0 && holder === container) services.push(serviceOf(container, own.lists, guarded));
     if (label !== undefined) problems.push(...misplacedLabel(container, holder, inside, input));
@@ -91,14 +91,14 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
     const leading = homes
       .map(({ lists }) => entryToEngine([...lists, ...ownLists]))
       .find((entry) => entry !== undefined);
-    warnings.push(...hazardsTold(container, accepted, leading));
+    warnings.push(...hazardsTold(container, labels, leading));
     // A container that shares another's network is covered by that other container.
     if (!inside || holder !== container) continue;
     const outside = container.endpoints.flatMap(({ networkId }) =>
       guarded.has(networkId) ? [] : (networks.get(networkId) ?? []),
     );
-    if (!accepted.has("dns")) warnings.push(...tellOwnDns(container, networks, guarded));
-    warnings.push(...secondNetworksTold(container, accepted, outside));
+    if (!labels.accept.includes("dns")) warnings.push(...tellOwnDns(container, networks, guarded));
+    warnings.push(...secondNetworksTold(container, labels, outside));
     unguarded.push(...unguardedOf(container, outside, [homes, ownLists]));
     guardedAddresses.push(
       ...outside
@@ -123,10 +123,14 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
 }
 
 /** @param leading an entry that leads it to an engine's API */
-function hazardsTold(container: Container, accepted: Accepted, leading: string | undefined): string[] {
+function hazardsTold(
+  container: Container,
+  { accept }: ContainerLabels,
+  leading: string | undefined,
+): string[] {
   const has: readonly Hazard[] = leading === undefined ? [] : ["engine-api"];
-  const hazards = [...new Set([...container.hazards, ...has])];
-  return unaccepted(hazards, accepted).map((hazard) => {
+  const hazards = [...new Set([...container.hazards, ...has])].filter((hazard) => !accept.includes(hazard));
+  return hazards.map((hazard) => {
     const sentence =
       hazard === "engine-api" && leading !== undefined
         ? `may reach an engine's API over TCP (entry ${leading}), and with it control of that engine's host`
@@ -259,10 +263,10 @@ function serviceOf(
 
 function secondNetworksTold(
   container: Container,
-  accepted: Accepted,
+  { accept }: ContainerLabels,
   outside: readonly Network[],
 ): readonly string[] {
-  return accepted.has("second-network") ? [] : outside.map((network) => secondNetwork(container, network));
+  return accept.includes("second-network") ? [] : outside.map((network) => secondNetwork(container, network));
 }
 
 function secondNetwork(container: Container, network: Network): string {

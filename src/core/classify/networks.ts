@@ -150,7 +150,7 @@ function classifyNetwork(
     return { kind: "refused", open: bridge, problems: [problem] };
   }
   const { lists, problems, warnings } = gatherLists({ kind: "network", ...network }, label, policy);
-  const { labels, problems: badLabels } = readLabels(network);
+  const { labels, problems: badLabels } = readLabels("network", network);
   return {
     kind: "guarded",
     network: { id, name: network.name, bridge, subnets, gateways, lists, labels },

@@ -1,8 +1,10 @@
 // What labels mean for grants: every label that affects grants is part of a policy's key; in quarantine none applies.
 
-import { type NetworkLabels, valueLabelKeys, valueLabels } from "./table.ts";
+import { type NetworkLabels, networkLabelKeys, valueLabels } from "./table.ts";
 
-const affecting = valueLabelKeys.filter((key) => valueLabels[key].affectsGrants);
+const rows = valueLabels.network;
+
+const affecting = networkLabelKeys.filter((key) => rows[key].affectsGrants);
 
 /**
  * Stands for all that these labels grant: a new key means a new policy. It is stable across runs of the daemon. A label
@@ -11,12 +13,12 @@ const affecting = valueLabelKeys.filter((key) => valueLabels[key].affectsGrants)
 export function grantKeyOf(labels: NetworkLabels): string {
   const others = affecting.flatMap((key) => {
     const value = JSON.stringify(labels[key]);
-    return value === JSON.stringify(valueLabels[key].absent) ? [] : [`${key}=${value}`];
+    return value === JSON.stringify(rows[key].absent) ? [] : [`${key}=${value}`];
   });
   return others.length === 0 ? "enforce" : others.join(" ");
 }
 
 /** The labels without anything that could grant something. */
 export function withoutGrants(labels: NetworkLabels): NetworkLabels {
-  return { ...labels, ...Object.fromEntries(affecting.map((key) => [key, valueLabels[key].strict])) };
+  return { ...labels, ...Object.fromEntries(affecting.map((key) => [key, rows[key].strict])) };
 }

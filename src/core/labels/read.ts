@@ -1,22 +1,31 @@
-// What a network's labels say, apart from its allowlist.
+// What the labels of a network or a container say, apart from its allowlist.
 
-import type { Network } from "../model/topology.ts";
-import { labelName, type NetworkLabels, placeOf, valueLabelKeys, valueLabels } from "./table.ts";
+import {
+  type LabelKey,
+  type LabelPlace,
+  type LabelValues,
+  labelName,
+  placeOf,
+  type ValueLabel,
+  valueLabels,
+} from "./table.ts";
 
-export interface ReadLabels {
-  readonly labels: NetworkLabels;
+export interface ReadLabels<Place extends LabelPlace> {
+  readonly labels: LabelValues[Place];
   /** One sentence each. */
   readonly problems: readonly string[];
 }
 
-/** Reads every label of the table; a bad value is replaced by the strict one. */
-export function readLabels({ name, labels }: Pick<Network, "name" | "labels">): ReadLabels {
+/** Reads every label of the table that has an effect there; a bad value is replaced by the strict one. */
+export function readLabels<Place extends LabelPlace>(
+  kind: Place,
+  { name, labels }: { readonly name: string; readonly labels: Readonly<Record<string, string>> },
+): ReadLabels<Place> {
   const problems: string[] = [];
-  const read = <Key extends keyof NetworkLabels>(key: Key): NetworkLabels[Key] => {
-    const { parse, absent, strict, effect } = valueLabels[key];
-    const text = labels[labelName(key)];
+  const read = (label: string, { parse, absent, strict, effect }: ValueLabel<unknown>): unknown => {
+    const text = labels[label];
     if (text === undefined) return absent;
-    const place = placeOf({ kind: "network", name }, labelName(key));
+    const place = placeOf({ kind, name }, label);
     const parsed = parse(text);
     if ("value" in parsed) {
       for (const remark of parsed.remarks) problems.push(`${place}: ${remark}`);
@@ -25,8 +34,7 @@ export function readLabels({ name, labels }: Pick<Network, "name" | "labels">): 
     for (const problem of parsed.problems) problems.push(`${place}: ${problem}; ${effect}`);
     return strict;
   };
-  const values = Object.fromEntries(
-    valueLabelKeys.map((key) => [key, read(key)]),
-  ) as unknown as NetworkLabels;
-  return { labels: values, problems };
+  const rows = Object.entries<ValueLabel<unknown>>(valueLabels[kind]);
+  const values = rows.map(([key, row]) => [key, read(labelName(key as LabelKey), row)]);
+  return { labels: Object.fromEntries(values) as LabelValues[Place], problems };
 }

@@ -4,13 +4,14 @@
 import { nearestOf } from "../model/did-you-mean.ts";
 import {
   allowLabel,
+  keysOn,
   type LabelKey,
   type LabelPlace,
   labelKeys,
   labelName,
   labelPrefix,
-  labels,
   placeOf,
+  placesOf,
 } from "./table.ts";
 
 export interface Labelled {
@@ -51,8 +52,8 @@ export function findSlips(object: Labelled): string[] {
 function problemOf(label: string, kind: LabelPlace, guarded: boolean): string | undefined {
   const key = known.get(label);
   if (key !== undefined) {
-    if (!labels[key].on.includes(kind))
-      return `it has no effect here, only on a ${placesOf(key)}; move it there`;
+    if (!placesOf(key).includes(kind))
+      return `it has no effect here, only on a ${namesOf(key)}; move it there`;
     if (guarded) return undefined;
     return `it has no effect without ${allowLabel}, and the network is not guarded; add ${allowLabel}`;
   }
@@ -72,16 +73,16 @@ function meantBy(label: string): string | undefined {
 }
 
 function adviceOn(meant: string, kind: LabelPlace): string {
-  const here = labelKeys.filter((key) => labels[key].on.includes(kind));
+  const here = keysOn(kind);
   const found = nearestOf(meant, here) ?? nearestOf(meant, labelKeys);
   const key = labelKeys.find((each) => each === found);
   if (key === undefined) return `; a ${kind} may have ${here.map(labelName).join(", ")}`;
-  const elsewhere = here.includes(key) ? "" : `, which has an effect on a ${placesOf(key)} only`;
+  const elsewhere = here.includes(key) ? "" : `, which has an effect on a ${namesOf(key)} only`;
   return `; did you mean ${labelName(key)}${elsewhere}?`;
 }
 
-function placesOf(key: LabelKey): string {
-  return labels[key].on.join(" or a ");
+function namesOf(key: LabelKey): string {
+  return placesOf(key).join(" or a ");
 }
 
 /** The label as it is, if it is readable; otherwise with all invisible characters escaped. */

@@ -1,12 +1,12 @@
-// The labels that we read, one row each: parsing, a policy's key, the messages about mistakes, what the CLI shows, and the
-// README's table all come from here. A user who can set a label can already do worse with the engine; we still check its value as if
-// a stranger had written it.
+// The labels that we read, one row each, by what carries them: parsing, a policy's key, the messages about mistakes, what
+// the CLI shows, and the README's table all come from here. A user who can set a label can already do worse with the engine;
+// we still check its value as if a stranger had written it.
 
 import { maxUpstreams, parseUpstream, renderUpstream, upstreamForms } from "../dns/upstream-text.ts";
 import { codeOfType, nameOfType } from "../dns/wire/record-types.ts";
 import type { Upstream } from "../model/upstream.ts";
-import { choice, list, type Parsed } from "./parse.ts";
-import { warnedWords } from "./warned.ts";
+import { choice, list, type Parser } from "./parse.ts";
+import { type Warned, warnedWords } from "./warned.ts";
 
 /** What carries labels. */
 export type LabelPlace = "network" | "container";
@@ -23,10 +23,20 @@ export interface NetworkLabels {
   readonly types: readonly number[];
 }
 
+/** What the labels of a container say, its allowlist aside. */
+export interface ContainerLabels {
+  /** Warnings about it that are known and meant. */
+  readonly accept: readonly Warned[];
+}
+
+/** By what carries them. */
+export interface LabelValues {
+  readonly network: NetworkLabels;
+  readonly container: ContainerLabels;
+}
+
 /** What we know about each label. */
 export interface Label {
-  /** Where it has an effect. */
-  readonly on: readonly LabelPlace[];
   /** What may be written, in the README's words. */
   readonly values: string;
   /** What it does, in the README's words. */
@@ -38,49 +48,48 @@ export interface Label {
 }
 
 /** A label whose value decides by itself. */
-export interface ValueLabel<Value> extends Label {
-  readonly on: readonly ["network"];
-  readonly parse: (text: string) => Parsed<Value>;
+export interface ValueLabel<Value> extends Label, Parser<Value> {
   /** Without the label. */
   readonly absent: Value;
   /** With a bad value: opens nothing. Also used in quarantine, if the label affects grants. */
   readonly strict: Value;
+}
+
+export interface NetworkLabel<Value> extends ValueLabel<Value> {
   /** What `status` and `check` say of a network with this value; undefined for a value that goes without saying. */
   readonly shown: (value: Value) => string | undefined;
 }
 
-export const valueLabels: { readonly [Key in keyof NetworkLabels]: ValueLabel<NetworkLabels[Key]> } = {
+const networkLabels: { readonly [Key in keyof NetworkLabels]: NetworkLabel<NetworkLabels[Key]> } = {
   mode: {
-    on: ["network"],
     values: "`enforce` (default) or `audit`",
     help: "`audit` lets everything pass and records it; `dockerwall suggest` turns the record into a label",
     effect: "enforce is in force",
     affectsGrants: true,
-    parse: choice("enforce", "audit"),
+    ...choice("enforce", "audit"),
     absent: "enforce",
     strict: "enforce",
     // It is a part of the network's state, and said with it.
     shown: () => undefined,
   },
   deny: {
-    on: ["network"],
     values: "`drop` (default) or `reject`",
     help: "`reject` makes a denied connection fail at once instead of timing out",
     effect: "drop is in force",
     affectsGrants: false,
-    parse: choice("drop", "reject"),
+    ...choice("drop", "reject"),
     absent: "drop",
     strict: "drop",
     shown: (deny) => (deny === "reject" ? "a denied connection fails at once" : undefined),
   },
   upstream: {
-    on: ["network"],
     values: `resolvers, at most ${maxUpstreams}`,
     help: "the resolvers to ask for this network, instead of the daemon's",
     effect: "no lookup leaves the host until you correct it",
     affectsGrants: false,
-    parse: list(parseUpstream, {
+    ...list(parseUpstream, {
       expected: upstreamForms,
+      example: "192.0.2.1",
       most: maxUpstreams,
       beyond: (count) => `it names ${count} resolvers; only the first ${maxUpstreams} are asked`,
     }),
@@ -94,13 +103,13 @@ export const valueLabels: { readonly [Key in keyof NetworkLabels]: ValueLabel<Ne
     },
   },
   types: {
-    on: ["network"],
     values: "record types",
     help: "the types to serve besides the default ones; `TXT` then also below wildcards",
     effect: "only the default types are served until you correct it",
     affectsGrants: false,
-    parse: list(codeOfType, {
+    ...list(codeOfType, {
       expected: "a record type that can be asked for, like TXT or TYPE65280",
+      example: "TXT TYPE65280",
     }),
     absent: [],
     strict: [],
@@ -108,33 +117,55 @@ export const valueLabels: { readonly [Key in keyof NetworkLabels]: ValueLabel<Ne
   },
 };
 
-/** Every label, by what follows `dockerwall.` in its name. */
-export const labels: Readonly<Record<"allow" | "accept" | keyof NetworkLabels, Label>> = {
-  // Its lists are parsed where they are stored; each policy contains their digests (policy/list-store.ts).
-  allow: {
-    on: ["network", "container"],
-    values: "entries, or nothing",
-    help: "on a network: guards it, and lists what its containers may reach; on a container: adds to that list, for this container only",
-    effect:
-      "nothing is allowed, unless this very network or container had a good list before, which then stays in force",
-    affectsGrants: true,
-  },
-  ...valueLabels,
-  // Read with each container (labels/accept.ts).
+const containerLabels: { readonly [Key in keyof ContainerLabels]: ValueLabel<ContainerLabels[Key]> } = {
   accept: {
-    on: ["container"],
     values: warnedWords.map((word) => `\`${word}\``).join(", "),
     help: "hides these warnings of `status` and `doctor` about the container, because you know and accept them; it changes nothing else, but that `foreign-interface` lets everything leave by such an interface",
     effect: "the warnings stay",
     affectsGrants: false,
+    ...list<Warned>((entry) => warnedWords.find((word) => word === entry), {
+      expected: `one of ${warnedWords.join(", ")}`,
+      example: "docker-socket second-network",
+    }),
+    absent: [],
+    strict: [],
   },
 };
 
-export const valueLabelKeys = Object.keys(valueLabels) as readonly (keyof NetworkLabels)[];
+export const valueLabels = { network: networkLabels, container: containerLabels } as const;
 
-export type LabelKey = keyof typeof labels;
+export const networkLabelKeys = Object.keys(networkLabels) as readonly (keyof NetworkLabels)[];
 
-export const labelKeys = Object.keys(labels) as readonly LabelKey[];
+/** Its lists are parsed where they are stored; each policy contains their digests (policy/list-store.ts). */
+const allow: Label = {
+  values: "entries, or nothing",
+  help: "on a network: guards it, and lists what its containers may reach; on a container: adds to that list, for this container only",
+  effect:
+    "nothing is allowed, unless this very network or container had a good list before, which then stays in force",
+  affectsGrants: true,
+};
+
+export type LabelKey = "allow" | keyof NetworkLabels | keyof ContainerLabels;
+
+/** Every label, by what follows `dockerwall.` in its name, where it has an effect. */
+export const labels: { readonly [Place in LabelPlace]: Readonly<Partial<Record<LabelKey, Label>>> } = {
+  network: { allow, ...networkLabels },
+  container: { allow, ...containerLabels },
+};
+
+export const labelPlaces = Object.keys(labels) as readonly LabelPlace[];
+
+export const labelKeys = [...new Set(labelPlaces.flatMap(keysOn))] as const;
+
+/** The labels that have an effect there. */
+export function keysOn(place: LabelPlace): readonly LabelKey[] {
+  return Object.keys(labels[place]) as readonly LabelKey[];
+}
+
+/** Where a label has an effect. */
+export function placesOf(key: LabelKey): readonly LabelPlace[] {
+  return labelPlaces.filter((place) => key in labels[place]);
+}
 
 export const labelPrefix = "dockerwall.";
 

@@ -19,7 +19,7 @@ export function tellUnread(owner: LabelOwner, presets: Presets): string[] {
     );
   const parsed = parseAllowlist(owner.labels[labelName("allow")] ?? "", presets);
   const types = owner.kind === "network" ? owner.labels[labelName("types")] : undefined;
-  const read = types === undefined ? undefined : valueLabels.types.parse(types);
+  const read = types === undefined ? undefined : valueLabels.network.types.parse(types);
   return [
     ...tell("allow", parsed.ok ? [] : parsed.problems.map(describeProblem)),
     ...tell("types", read !== undefined && "problems" in read ? read.problems : []),

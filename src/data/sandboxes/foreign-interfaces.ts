@@ -8,7 +8,7 @@ import {
 } from "../../core/askers/foreign-interfaces.ts";
 import type { Standing } from "../../core/askers/index-of-askers.ts";
 import type { Asker } from "../../core/askers/knowledge.ts";
-import { readAccepted } from "../../core/labels/accept.ts";
+import { readLabels } from "../../core/labels/read.ts";
 import type { FoundInside } from "../../edge/sandbox/addresses.ts";
 import type { Port } from "../../edge/sandbox/ports/ports.ts";
 import type { EngineView, SandboxView } from "./standing-options.ts";
@@ -50,7 +50,8 @@ export class ForeignInterfaces {
     if (standing.kind === "open") this.gone(sandbox);
     if (standing.kind !== "guarded" || container === undefined) return false;
     const foreign = this.#foreignIn(judged);
-    const isAccepted = foreign.length > 0 && readAccepted(container).has("foreign-interface");
+    const isAccepted =
+      foreign.length > 0 && readLabels("container", container).labels.accept.includes("foreign-interface");
     const isAudited = standing.memberships.every(({ labels }) => labels.mode === "audit");
     this.#closed.set(sandbox, isAccepted || isAudited ? [] : foreign);
     const isAwaited = this.#note(sandbox, foreign);

@@ -12,7 +12,7 @@ import { loadProject } from "../../../src/core/compose/load.ts";
 import { readProject } from "../../../src/core/compose/project.ts";
 import { parseUpstream } from "../../../src/core/dns/upstream-text.ts";
 import { readLabels } from "../../../src/core/labels/read.ts";
-import { labelKeys, labelName } from "../../../src/core/labels/table.ts";
+import { labelKeys, labelName, placesOf } from "../../../src/core/labels/table.ts";
 import { parseDuration } from "../../../src/core/model/duration.ts";
 import { parseAllowlist } from "../../../src/core/policy/allowlist.ts";
 import { parsePolicyFile } from "../../../src/core/policy/policy-file.ts";
@@ -45,7 +45,9 @@ function checkLabel({ place, label, text }: LabelExample): void {
   const key = labelKeys.find((each) => each === label);
   assert.ok(key, `${place}: there is no label dockerwall.${label}`);
   if (key === "allow") checkEntries({ place, text });
-  else assert.deepEqual(readLabels({ name: "web", labels: { [labelName(key)]: text } }).problems, []);
+  else
+    for (const place of placesOf(key))
+      assert.deepEqual(readLabels(place, { name: "web", labels: { [labelName(key)]: text } }).problems, []);
 }
 
 /** Words as a shell would make them of quotes. */

@@ -17,7 +17,7 @@ import { renderStats } from "../../../src/cli/commands/stats.ts";
 import { commandNames } from "../../../src/cli/commands.ts";
 import { probeRules } from "../../../src/core/firewall/rules/probe.ts";
 import { setSpecs } from "../../../src/core/firewall/sets.ts";
-import { labelKeys, labelName, labels } from "../../../src/core/labels/table.ts";
+import { type Label, labelKeys, labelName, labels, placesOf } from "../../../src/core/labels/table.ts";
 import type { NetworkStats } from "../../../src/core/model/report.ts";
 import { settings } from "../../../src/edge/host/config.ts";
 import { allExitCodes } from "../../../src/errors.ts";
@@ -80,9 +80,12 @@ test("troubleshooting: every exit code has its row, and no other", () => {
 });
 
 test("readme: the table of labels is the one in the code (UPDATE_DOCS=1 writes it anew)", () => {
-  const expected = labelKeys.map((key) => {
-    const { on, values, help, effect } = labels[key];
-    return `| \`${labelName(key)}\` | ${on.join(", ")} | ${values} | ${help} | ${effect} |`;
+  const expected = labelKeys.flatMap((key) => {
+    const byRow = Map.groupBy(placesOf(key), (place): Label => labels[place][key] ?? assert.fail(key));
+    return [...byRow].map(
+      ([{ values, help, effect }, places]) =>
+        `| \`${labelName(key)}\` | ${places.join(", ")} | ${values} | ${help} | ${effect} |`,
+    );
   });
   assertRows(/^\|\s*`?dockerwall\./i, expected);
 });

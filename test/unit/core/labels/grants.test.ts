@@ -7,23 +7,13 @@ import { AskerIndex } from "../../../../src/core/askers/index-of-askers.ts";
 import { nothingFound } from "../../../../src/core/classify/bridge-ports.ts";
 import { onlyLabels } from "../../../../src/core/classify/gather.ts";
 import { classify } from "../../../../src/core/classify/networks.ts";
-import { type LabelKey, labelKeys, labelName, labels } from "../../../../src/core/labels/table.ts";
+import { keysOn, labelName, labelPlaces, labels, valueLabels } from "../../../../src/core/labels/table.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import type { Picture } from "../../../../src/core/model/picture.ts";
 import { createListStore } from "../../../../src/core/policy/list-store.ts";
 import { epochOf } from "../../../../src/planes/picture.ts";
 import { presets } from "../../../support/policies.ts";
 import { bridgeNetwork, runningContainer } from "../../../support/topologies.ts";
-
-/** A value of each label that says something else than its absence does. */
-const others: Readonly<Record<LabelKey, string>> = {
-  allow: "www.example.com",
-  mode: "audit",
-  deny: "reject",
-  upstream: "192.0.2.1",
-  types: "TXT",
-  accept: "privileged",
-};
 
 const address = "198.19.1.2" as IpAddress;
 
@@ -73,11 +63,12 @@ function judged(...all: readonly Said[]): [epochs: string[], keys: string[]] {
 
 const countOf = (texts: readonly string[]): number => new Set(texts).size;
 
-for (const place of ["network", "container"] as const) {
+for (const place of labelPlaces) {
   describe(`a label of a ${place}`, () => {
-    for (const key of labelKeys.filter((each) => labels[each].on.includes(place))) {
-      const { affectsGrants } = labels[key];
-      const other = { [place]: { [labelName(key)]: others[key] } };
+    const examples: Readonly<Record<string, { readonly example: string }>> = valueLabels[place];
+    for (const key of keysOn(place)) {
+      const affectsGrants = labels[place][key]?.affectsGrants === true;
+      const other = { [place]: { [labelName(key)]: examples[key]?.example ?? "www.example.com" } };
       it(`${key}: another value is ${affectsGrants ? "another" : "the same"} epoch and policy`, () => {
         const expected = affectsGrants ? 2 : 1;
         const [epochs, keys] = judged({}, other);

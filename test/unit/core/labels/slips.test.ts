@@ -17,7 +17,7 @@ import { onlyLabels } from "../../../../src/core/classify/gather.ts";
 import { type Classification, classify } from "../../../../src/core/classify/networks.ts";
 import { setSpecs } from "../../../../src/core/firewall/sets.ts";
 import { findSlips } from "../../../../src/core/labels/slips.ts";
-import { labelKeys, labelName, labels } from "../../../../src/core/labels/table.ts";
+import { keysOn, labelName } from "../../../../src/core/labels/table.ts";
 import type { Container, Network, Topology } from "../../../../src/core/model/topology.ts";
 import { createListStore } from "../../../../src/core/policy/list-store.ts";
 import { createControlServer } from "../../../../src/edge/control-socket/server.ts";
@@ -49,10 +49,7 @@ const saidOf = ({ problems, containers }: Classification): string[] => [
   ...containers.problems,
 ];
 
-const namesOfNetworks = labelKeys
-  .filter((key) => labels[key].on.some((place) => place === "network"))
-  .map(labelName)
-  .join(", ");
+const namesOfNetworks = keysOn("network").map(labelName).join(", ");
 
 const onNetworks: readonly [labels: Written, sentences: readonly string[]][] = [
   [

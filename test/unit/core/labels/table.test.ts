@@ -1,4 +1,4 @@
-// What a network's labels say beside its allowlist: every accepted form, and for every bad one the strict value and one
+// What labels say beside an allowlist: every accepted form, and for every bad one the strict value and one
 // sentence with its place.
 
 import assert from "node:assert/strict";
@@ -6,13 +6,13 @@ import { describe, it } from "node:test";
 import { renderUpstream } from "../../../../src/core/dns/upstream-text.ts";
 import { type ReadLabels, readLabels } from "../../../../src/core/labels/read.ts";
 import { shownLabels } from "../../../../src/core/labels/shown.ts";
-import { valueLabels } from "../../../../src/core/labels/table.ts";
+import { labelPlaces, type ValueLabel, valueLabels } from "../../../../src/core/labels/table.ts";
 
 type Written = Readonly<Record<string, string>>;
 
 /** Labels by what follows `dockerwall.` in their names. */
-const readOf = (written: Written): ReadLabels =>
-  readLabels({
+const readOf = (written: Written): ReadLabels<"network"> =>
+  readLabels("network", {
     name: "web",
     labels: Object.fromEntries(Object.entries(written).map(([key, text]) => [`dockerwall.${key}`, text])),
   });
@@ -74,7 +74,7 @@ const refused: readonly [written: Written, said: string, ...problems: RegExp[]][
   [
     { upstream: "" },
     "enforce; drop; ; ",
-    /dockerwall.upstream: it is empty; give ADDRESS, .*; no lookup leaves/,
+    /dockerwall.upstream: it is empty; give ADDRESS, .*, as in 192.0.2.1, or remove the label; no lookup leaves/,
   ],
   [
     { upstream: [...eight, "192.0.2.9"].join() },
@@ -110,13 +110,47 @@ describe("readLabels", () => {
   });
 });
 
-describe("the table of labels", () => {
-  for (const [key, { parse, absent, strict }] of Object.entries(valueLabels)) {
-    it(`${key}: what is strict is never more than what is so without the label`, () => {
-      assert.ok("problems" in parse("\u0000"));
-      if (absent !== undefined) assert.deepEqual(strict, absent);
+describe("readLabels of a container", () => {
+  const readAccepted = (accept: string) =>
+    readLabels("container", {
+      name: "web",
+      labels: { "dockerwall.accept": accept, "dockerwall.mode": "audit" },
     });
-  }
+  it("reads what has an effect there, and nothing else", () => {
+    const read = readAccepted("dns, docker-socket\nprivileged");
+    assert.deepEqual(read, { labels: { accept: ["dns", "docker-socket", "privileged"] }, problems: [] });
+  });
+  it("takes the strict value for a bad one, and says so", () => {
+    const { labels, problems } = readAccepted("dns docker-sock");
+    assert.deepEqual(labels, { accept: [] });
+    assert.equal(problems.length, 1);
+    assert.match(
+      problems[0] ?? "",
+      /^container "web", label dockerwall.accept: entry "docker-sock" at column 5: it is not one of second-network, .*; the warnings stay$/,
+    );
+  });
+  it("says what could be written where nothing is", () => {
+    assert.match(
+      readAccepted("").problems.join(),
+      /: it is empty; give one of .*, as in docker-socket second-network, or/,
+    );
+  });
+});
+
+describe("the table of labels", () => {
+  for (const place of labelPlaces)
+    for (const [key, row] of Object.entries<ValueLabel<unknown>>(valueLabels[place])) {
+      const { parse, absent, strict, example } = row;
+      it(`${key} of a ${place}: what is strict is never more than what is so without the label`, () => {
+        assert.ok("problems" in parse("\u0000"));
+        if (absent !== undefined) assert.deepEqual(strict, absent);
+      });
+      it(`${key} of a ${place}: the example says something else than its absence`, () => {
+        const parsed = parse(example);
+        assert.ok("value" in parsed);
+        assert.notDeepEqual(parsed.value, absent);
+      });
+    }
 });
 
 describe("what labels say, for people", () => {
