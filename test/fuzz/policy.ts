@@ -135,7 +135,7 @@ function checkAccepted(entries: readonly Entry[]): void {
     assert.deepEqual(again.entries, entries.slice(from, from + 1000).map(withoutPreset));
   }
   for (const text of rendered) assert.match(text, /^[!-~]+$/);
-  for (const warning of warnOfPublicSuffixes("here", entries)) assert.ok(warning.length < 600);
+  for (const { sentence } of warnOfPublicSuffixes("here", entries)) assert.ok(sentence.length < 600);
   const named = entries.find((entry) => entry.kind === "domain");
   if (named === undefined || entries.length > 50) return;
   const name = named.domain.replaceAll("*", "x");

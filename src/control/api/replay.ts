@@ -68,7 +68,7 @@ export async function replayOn(
     elsewhere: (container) => others(container?.id).map((on) => viewOf(on, container?.id)),
   });
   const warnings = [proposed, ...containers.map(({ list }) => list)].flatMap((list) =>
-    list === undefined ? [] : warnOfPublicSuffixes(list.source, list.entries),
+    list === undefined ? [] : warnOfPublicSuffixes(list.source, list.entries).map(({ sentence }) => sentence),
   );
   return { network: network.name, sinceMs: sources.history.sinceMs, warnings, rows };
 }

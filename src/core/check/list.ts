@@ -31,7 +31,9 @@ export function checkList(text: string, presets: Presets): ListCheck {
       ? []
       : result.problems.map(({ entry, problem }) => `entry ${JSON.stringify(entry)}: ${problem}`),
     warnings: [
-      ...(result.ok ? warnOfPublicSuffixes("label dockerwall.allow", result.entries) : []),
+      ...(result.ok
+        ? warnOfPublicSuffixes("label dockerwall.allow", result.entries).map(({ sentence }) => sentence)
+        : []),
       ...findUnneeded(entries).map(describeUnneeded),
     ],
   };

@@ -4,6 +4,7 @@
 import { readLabels } from "../labels/read.ts";
 import { findSlips } from "../labels/slips.ts";
 import { allowLabel, type ContainerLabels, placeOf } from "../labels/table.ts";
+import { unaccepted } from "../labels/warned.ts";
 import { familyOf, type IpAddress } from "../model/address.ts";
 import type { GuardedNetwork, ServicePolicy } from "../model/guarded-network.ts";
 import type { Container, Hazard, Network, Topology } from "../model/topology.ts";
@@ -81,7 +82,7 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
     const own = gatherLists({ kind: "container", ...container }, label, input.policy);
     const { labels, problems: badLabels } = readLabels("container", container);
     problems.push(...own.problems, ...badLabels, ...findSlips({ kind: "container", ...container }));
-    warnings.push(...own.warnings);
+    warnings.push(...unaccepted(own.warnings, labels));
     if (own.lists.length > 0 && holder === container) services.push(serviceOf(container, own.lists, guarded));
     if (label !== undefined) problems.push(...misplacedLabel(container, holder, inside, input));
     const onHost = container.hazards.includes("host-network") && container.id !== input.own;

@@ -2,6 +2,7 @@
 // overrides made by command. Each is good or bad by itself; a bad one leaves the list in force that was there before.
 
 import { allowLabel, placeOf } from "../labels/table.ts";
+import type { EntryWarned, Warning } from "../labels/warned.ts";
 import { type EntryList, hasEnded } from "../policy/entry-list.ts";
 import type { ListPlace, ListStore } from "../policy/list-store.ts";
 import { type OverridesByTarget, type OverrideTarget, targetKey } from "../policy/override.ts";
@@ -20,7 +21,7 @@ export interface GatheredLists {
   readonly lists: readonly EntryList[];
   /** One sentence each. */
   readonly problems: readonly string[];
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning<EntryWarned>[];
 }
 
 /** In force everywhere while an unreadable policy file may take something away. */
@@ -63,7 +64,7 @@ export function gatherLists(
   const place = `${target.kind} ${JSON.stringify(target.name)}`;
   const lists: EntryList[] = [];
   const problems: string[] = [];
-  const warnings: string[] = [];
+  const warnings: Warning<EntryWarned>[] = [];
   const read = (place: ListPlace, text: string, endsAtMs?: number): void => {
     const found = store.read(place, text, nowMs, endsAtMs);
     if (found.list !== undefined) lists.push(found.list);

@@ -5,6 +5,7 @@ import { heldPrefix } from "../firewall/names.ts";
 import { readLabels } from "../labels/read.ts";
 import { findSlips } from "../labels/slips.ts";
 import { allowLabel } from "../labels/table.ts";
+import { type NetworkWarned, unaccepted, type Warning } from "../labels/warned.ts";
 import type { GuardedNetwork } from "../model/guarded-network.ts";
 import type { Network, Topology } from "../model/topology.ts";
 import type { HeldBridge } from "./bridge-claims.ts";
@@ -102,12 +103,8 @@ function warningsOf(
     ...rulings.flatMap(({ warnings = [] }) => warnings),
     ...strangersInFile(input, guarded),
     ...strangersInOverrides(input, guarded),
-    ...tellOverlaps(input.topology.networks, new Set(guarded.map(({ id }) => id))),
-    ...guarded.flatMap(({ name, labels }) =>
-      labels.mode === "audit"
-        ? [`network ${JSON.stringify(name)} is in audit mode: everything passes, and is recorded`]
-        : [],
-    ),
+    ...tellOverlaps(input.topology.networks, guarded),
+    ...guarded.flatMap((network) => unaccepted(audited(network), network.labels)),
   ];
 }
 
@@ -161,16 +158,21 @@ function classifyNetwork(
       ...problems,
       ...badLabels,
     ],
-    warnings: [...warnings, ...unprotected(network)],
+    warnings: unaccepted<NetworkWarned>([...warnings, ...unprotected(network)], labels),
   };
 }
 
+function audited({ name, labels }: ClassifiedNetwork): readonly Warning<NetworkWarned>[] {
+  if (labels.mode !== "audit") return [];
+  const sentence = `network ${JSON.stringify(name)} is in audit mode: everything passes, and is recorded`;
+  return [{ word: "audit", sentence }];
+}
+
 /** There Docker would let everything in, and we do not. */
-function unprotected({ name, gatewayModes = {} }: Network): string[] {
+function unprotected({ name, gatewayModes = {} }: Network): readonly Warning<NetworkWarned>[] {
   if (!Object.values(gatewayModes).includes("nat-unprotected")) return [];
-  return [
-    `network ${JSON.stringify(name)} has the gateway mode nat-unprotected, by which Docker lets every port in; on a guarded network only published ports are open from outside: publish what must be reached`,
-  ];
+  const sentence = `network ${JSON.stringify(name)} has the gateway mode nat-unprotected, by which Docker lets every port in; on a guarded network only published ports are open from outside: publish what must be reached`;
+  return [{ word: "nat-unprotected", sentence }];
 }
 
 /** Only networks that have any. */

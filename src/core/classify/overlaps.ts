@@ -9,8 +9,15 @@ import type { GuardedNetwork } from "../model/guarded-network.ts";
 import { PrefixTable } from "../model/prefix-table.ts";
 import type { Network, Topology } from "../model/topology.ts";
 
-/** One sentence for each network that overlaps with a guarded one. A pool of all addresses does not count. */
-export function tellOverlaps(networks: readonly Network[], guardedIds: ReadonlySet<string>): string[] {
+/**
+ * One sentence for each network that overlaps with a guarded one, unless each guarded one of the two accepts that. A pool
+ * of all addresses does not count.
+ */
+export function tellOverlaps(
+  networks: readonly Network[],
+  guarded: readonly Pick<GuardedNetwork, "id" | "labels">[],
+): string[] {
+  const accepts = new Map(guarded.map(({ id, labels }) => [id, accepted(labels)]));
   const ranges = networks.flatMap((network) =>
     network.subnets.filter(({ length }) => length > 0).map((subnet) => ({ network, subnet })),
   );
@@ -21,15 +28,19 @@ export function tellOverlaps(networks: readonly Network[], guardedIds: ReadonlyS
     table
       .match(subnet.address)
       .filter((wide) => wide.network !== network)
-      .filter((wide) => guardedIds.has(wide.network.id) || guardedIds.has(network.id))
+      .filter((wide) => [wide, { network }].some(({ network: { id } }) => accepts.get(id) === false))
       .map((wide) => {
-        const [one, other] = guardedIds.has(network.id)
+        const [one, other] = accepts.has(network.id)
           ? [{ network, subnet }, wide]
           : [wide, { network, subnet }];
         return `network ${JSON.stringify(one.network.name)} (${renderPrefix(one.subnet)}) overlaps with ${JSON.stringify(other.network.name)} (${other.network.driver}, ${renderPrefix(other.subnet)}): where only the address is known, an address in both counts as one of the narrower range; give them separate ranges`;
       }),
   );
   return [...new Set(sentences)];
+}
+
+function accepted({ accept }: GuardedNetwork["labels"]): boolean {
+  return accept.includes("overlap");
 }
 
 export interface RangesWithin {
@@ -39,7 +50,7 @@ export interface RangesWithin {
   readonly warnings: readonly string[];
 }
 
-type Guarded = Pick<GuardedNetwork, "id" | "name" | "subnets" | "lists">;
+type Guarded = Pick<GuardedNetwork, "id" | "name" | "subnets" | "lists" | "labels">;
 
 /** @param guarded the guarded ones of these networks */
 export function findWithin(topology: Topology, guarded: readonly Guarded[]): RangesWithin {
@@ -58,12 +69,15 @@ export function findWithin(topology: Topology, guarded: readonly Guarded[]): Ran
   for (const { prefix } of open) table.add(prefix, { prefix, id: undefined });
   const astray = findAstray(topology, guarded, table);
   return {
-    within: [...open, ...astray.map(({ address, ...range }) => ({ ...range, prefix: hostPrefix(address) }))],
+    within: [
+      ...open,
+      ...astray.map(({ address, name, lists }) => ({ prefix: hostPrefix(address), name, lists })),
+    ],
     warnings: astray
-      .filter(({ lists }) => lists === undefined)
+      .filter(({ lists, home }) => lists === undefined && !accepted(home.labels))
       .map(
         ({ name, address, home }) =>
-          `container ${JSON.stringify(name)} has an address on network ${JSON.stringify(home)} (${address}) that is in the narrower range of another guarded network: what it sends from there may be dropped, and reaches no port of the host; give them separate ranges`,
+          `container ${JSON.stringify(name)} has an address on network ${JSON.stringify(home.name)} (${address}) that is in the narrower range of another guarded network: what it sends from there may be dropped, and reaches no port of the host; give them separate ranges`,
       ),
   };
 }
@@ -79,7 +93,7 @@ interface Astray {
   readonly address: IpAddress;
   /** The container's. */
   readonly name: string;
-  readonly home: string;
+  readonly home: Guarded;
   /** Its network's, unless the other network is guarded: there the kernel takes the address for a stranger's. */
   readonly lists: Range["lists"];
 }
@@ -98,7 +112,7 @@ function findAstray(
         const narrowest = table.longest(address);
         if (narrowest.length === 0 || narrowest.some(({ id }) => id === networkId)) return [];
         const isStranger = narrowest.some(({ id }) => id !== undefined);
-        return [{ address, name, home: home.name, lists: isStranger ? undefined : home.lists }];
+        return [{ address, name, home, lists: isStranger ? undefined : home.lists }];
       });
     }),
   );

@@ -33,6 +33,8 @@ export interface ListForm {
   /** What each entry must be; completes "it is not …". */
   readonly expected: string;
   readonly example: string;
+  /** A better reason for an entry that is not; undefined for none. */
+  readonly whyNot?: (entry: string) => string | undefined;
   /** How many entries are used; undefined for all. */
   readonly most?: number;
   /** The remark for a longer list. */
@@ -42,7 +44,7 @@ export interface ListForm {
 /** Entries separated by spaces, commas or newlines. One bad entry refuses the whole list; an empty list is a mistake. */
 export function list<Value>(
   parseEntry: (entry: string) => Value | undefined,
-  { expected, example, most = Number.POSITIVE_INFINITY, beyond }: ListForm,
+  { expected, example, whyNot, most = Number.POSITIVE_INFINITY, beyond }: ListForm,
 ): Parser<readonly Value[]> {
   const parse = (text: string): Parsed<readonly Value[]> => {
     const values: Value[] = [];
@@ -51,7 +53,7 @@ export function list<Value>(
       const value = parseEntry(entry);
       if (value !== undefined) values.push(value);
       else {
-        const problem = `it is not ${expected}`;
+        const problem = whyNot?.(entry) ?? `it is not ${expected}`;
         problems.push(describeProblem({ entry: entry.slice(0, 80), column: index + 1, problem }));
       }
       if (problems.length === maxProblems) break;

@@ -6,7 +6,7 @@ import { maxUpstreams, parseUpstream, renderUpstream, upstreamForms } from "../d
 import { codeOfType, nameOfType } from "../dns/wire/record-types.ts";
 import type { Upstream } from "../model/upstream.ts";
 import { choice, list, type Parser } from "./parse.ts";
-import { type Warned, warnedWords } from "./warned.ts";
+import { type ContainerWarned, containerWords, type NetworkWarned, networkWords } from "./warned.ts";
 
 /** What carries labels. */
 export type LabelPlace = "network" | "container";
@@ -21,12 +21,14 @@ export interface NetworkLabels {
   readonly upstream: readonly Upstream[] | undefined;
   /** Codes of types that are served beyond the default ones. */
   readonly types: readonly number[];
+  /** Warnings about it and its entries that are known and meant. */
+  readonly accept: readonly NetworkWarned[];
 }
 
 /** What the labels of a container say, its allowlist aside. */
 export interface ContainerLabels {
-  /** Warnings about it that are known and meant. */
-  readonly accept: readonly Warned[];
+  /** Warnings about it and its entries that are known and meant. */
+  readonly accept: readonly ContainerWarned[];
 }
 
 /** By what carries them. */
@@ -115,17 +117,42 @@ const networkLabels: { readonly [Key in keyof NetworkLabels]: NetworkLabel<Netwo
     strict: [],
     shown: (types) => (types.length === 0 ? undefined : `also serves ${types.map(nameOfType).join(", ")}`),
   },
+  accept: {
+    values: inCode(networkWords),
+    help: "hides these warnings of `status` and `doctor` about the network and its entries, because you know and accept them; it changes nothing else",
+    effect: "the warnings stay",
+    affectsGrants: false,
+    ...list(wordOf(networkWords), {
+      expected: `one of ${networkWords.join(", ")}`,
+      example: "overlap audit",
+      whyNot: (entry) => {
+        if (wordOf(containerWords)(entry) === undefined) return undefined;
+        const isOpening = entry === "foreign-interface";
+        const what = isOpening
+          ? "lets everything leave by such an interface of one container"
+          : "is about a container";
+        return `it ${what}; write it on that container`;
+      },
+    }),
+    absent: [],
+    strict: [],
+    shown: (accept) => (accept.length === 0 ? undefined : `accepts the warnings ${accept.join(", ")}`),
+  },
 };
 
 const containerLabels: { readonly [Key in keyof ContainerLabels]: ValueLabel<ContainerLabels[Key]> } = {
   accept: {
-    values: warnedWords.map((word) => `\`${word}\``).join(", "),
-    help: "hides these warnings of `status` and `doctor` about the container, because you know and accept them; it changes nothing else, but that `foreign-interface` lets everything leave by such an interface",
+    values: inCode(containerWords),
+    help: "hides these warnings of `status` and `doctor` about the container and its entries, because you know and accept them; it changes nothing else, but that `foreign-interface` lets everything leave by such an interface",
     effect: "the warnings stay",
     affectsGrants: false,
-    ...list<Warned>((entry) => warnedWords.find((word) => word === entry), {
-      expected: `one of ${warnedWords.join(", ")}`,
+    ...list(wordOf(containerWords), {
+      expected: `one of ${containerWords.join(", ")}`,
       example: "docker-socket second-network",
+      whyNot: (entry) =>
+        wordOf(networkWords)(entry) === undefined
+          ? undefined
+          : "it is about a network; write it on that network",
     }),
     absent: [],
     strict: [],
@@ -165,6 +192,14 @@ export function keysOn(place: LabelPlace): readonly LabelKey[] {
 /** Where a label has an effect. */
 export function placesOf(key: LabelKey): readonly LabelPlace[] {
   return labelPlaces.filter((place) => key in labels[place]);
+}
+
+function inCode(words: readonly string[]): string {
+  return words.map((word) => `\`${word}\``).join(", ");
+}
+
+function wordOf<Word extends string>(words: readonly Word[]): (entry: string) => Word | undefined {
+  return (entry) => words.find((word) => word === entry);
 }
 
 export const labelPrefix = "dockerwall.";

@@ -2,6 +2,7 @@
 // text leaves the list in force that its owner had at this place before, and marks it. A new owner, such as a network
 // that has the name of a removed one, inherits nothing. Time is an argument.
 
+import type { EntryWarned, Warning } from "../labels/warned.ts";
 import { parseAllowlist, renderProblem } from "./allowlist.ts";
 import { digestOf } from "./digest.ts";
 import type { EntryList } from "./entry-list.ts";
@@ -13,8 +14,8 @@ export interface ReadList {
   readonly list: EntryList | undefined;
   /** One sentence for every bad entry. */
   readonly problems: readonly string[];
-  /** One sentence for every entry that allows more than it seems. */
-  readonly warnings: readonly string[];
+  /** One for every entry that allows more than it seems. */
+  readonly warnings: readonly Warning<EntryWarned>[];
 }
 
 /** Where a text stands. */

@@ -2,6 +2,7 @@
 // name there can carry data out in the lookup alone.
 
 import { getDomain, getPublicSuffix } from "tldts";
+import type { EntryWarned, Warning } from "../labels/warned.ts";
 import { familyOf } from "../model/address.ts";
 import { type Entry, renderEntry } from "./entry.ts";
 import { literalPart } from "./name-text.ts";
@@ -31,24 +32,26 @@ export function hasStrangersBelow(domain: string): boolean {
   return registrableDomain(domain) === undefined || parentsOfSuffixes.has(domain);
 }
 
-/** One sentence for each entry that grants the names of more than one owner. */
-export function warnOfPublicSuffixes(place: string, entries: readonly Entry[]): string[] {
-  return entries.flatMap((entry) => {
+/** One for each entry that grants the names of more than one owner, or a good part of the internet. */
+export function warnOfPublicSuffixes(
+  place: string,
+  entries: readonly Entry[],
+): readonly Warning<EntryWarned>[] {
+  return entries.flatMap((entry): readonly Warning<EntryWarned>[] => {
     if (entry.negated || entry.kind === "host") return [];
     if (entry.kind === "prefix") {
       const { address, length } = entry.prefix;
       if (length > widePrefix[familyOf(address)]) return [];
-      return [
-        `${place}: entry ${JSON.stringify(renderEntry(entry))} covers a good part of the internet; name a longer prefix`,
-      ];
+      const text = JSON.stringify(renderEntry(entry));
+      const sentence = `${place}: entry ${text} covers a good part of the internet; name a longer prefix`;
+      return [{ word: "wide-prefix", sentence }];
     }
     if (entry.scope === "exact") return [];
     const literal = entry.scope === "glob" ? literalPart(entry.domain) : entry.domain;
     if (!hasStrangersBelow(literal)) return [];
     const suffix = parentsOfSuffixes.has(literal) ? literal : (getPublicSuffix(literal, options) ?? literal);
     const text = JSON.stringify(renderEntry(entry));
-    return [
-      `${place}: entry ${text} covers names that anyone can register below ${suffix}; name only those you need`,
-    ];
+    const sentence = `${place}: entry ${text} covers names that anyone can register below ${suffix}; name only those you need`;
+    return [{ word: "public-suffix", sentence }];
   });
 }

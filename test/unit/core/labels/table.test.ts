@@ -163,6 +163,7 @@ describe("what labels say, for people", () => {
       "also serves TXT, SSHFP, TYPE65280",
     ],
     [{ upstream: "dns.example.org" }, "no resolver is asked"],
+    [{ accept: "audit, overlap" }, "accepts the warnings audit, overlap"],
   ];
   for (const [written, ...phrases] of shown)
     it(JSON.stringify(written), () => assert.deepEqual(shownLabels(readOf(written).labels), phrases));

@@ -40,17 +40,18 @@ const silent: readonly string[] = [
 describe("warnOfPublicSuffixes", () => {
   for (const [text, suffix] of warned) {
     it(`warns of ${text}`, () => {
-      const warnings = warnOfPublicSuffixes("here", entriesOf(text));
-      assert.equal(warnings.length, 1);
-      assert.ok(warnings[0]?.startsWith("here: entry "));
-      assert.ok(warnings[0]?.endsWith(`below ${suffix}; name only those you need`), warnings[0]);
+      const [warning, ...more] = warnOfPublicSuffixes("here", entriesOf(text));
+      assert.deepEqual([warning?.word, more], ["public-suffix", []]);
+      assert.ok(warning?.sentence.startsWith("here: entry "));
+      assert.ok(warning?.sentence.endsWith(`below ${suffix}; name only those you need`), warning?.sentence);
     });
   }
   for (const text of ["0.0.0.0/0", "128.0.0.0/1", "198.0.0.0/7", "::/0", "2000::/3", "[2000::/15]:443"])
     it(`warns of ${text}`, () => {
-      const warnings = warnOfPublicSuffixes("here", entriesOf(text));
+      const [warning, ...more] = warnOfPublicSuffixes("here", entriesOf(text));
+      assert.deepEqual([warning?.word, more], ["wide-prefix", []]);
       assert.match(
-        warnings.join(),
+        warning?.sentence ?? "",
         /^here: entry "[^"]+" covers a good part of the internet; name a longer prefix$/,
       );
     });
