@@ -1,6 +1,8 @@
 // Runs one piece of work at a time, and once more when it was asked for in the meantime: a burst of events costs
 // two runs, and nobody's request is lost.
 
+import { type OnFailure, tellFailure } from "../core/contain.ts";
+
 export interface Schedule {
   /**
    * Resolves when a run that began after this call has ended. Never rejects.
@@ -14,7 +16,7 @@ export interface Schedule {
 /** @param rest what comes between a run and one that was asked for meanwhile */
 export function createSchedule(
   work: () => Promise<void>,
-  onError: (error: unknown) => void,
+  onFailure: OnFailure,
   rest: () => Promise<void> = async () => undefined,
 ): Schedule {
   let running: Promise<void> | undefined;
@@ -27,7 +29,7 @@ export function createSchedule(
     try {
       await work();
     } catch (error) {
-      onError(error);
+      tellFailure(error, onFailure);
     }
   }
 

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { createSchedule, type Schedule } from "../../../src/control/schedule.ts";
+import { readCounters } from "../../../src/core/counters/registry.ts";
 
 interface Trial {
   readonly schedule: Schedule;
@@ -84,4 +85,39 @@ it("is idle when nothing runs, rests or waits", async () => {
   await end("run");
   await idle;
   assert.equal(happened.filter((what) => what === "run").length, 2);
+});
+
+/** Failures that were told and counted, and ended nothing. */
+function contained(): number {
+  const found = readCounters().find(({ name }) => name === "contained_failures");
+  return found?.value ?? assert.fail("no such counter");
+}
+
+it("tells and counts a run that fails, and runs again when it is asked", async () => {
+  const failure = new Error("the kernel refuses");
+  const told: unknown[] = [];
+  let runs = 0;
+  const schedule = createSchedule(
+    async () => {
+      runs += 1;
+      if (runs === 1) throw failure;
+    },
+    (error) => told.push(error),
+  );
+  const before = contained();
+  await schedule.request();
+  assert.deepEqual([told, contained() - before], [[failure], 1]);
+  await schedule.request();
+  assert.deepEqual([runs, told.length, contained() - before], [2, 1, 1]);
+});
+
+it("ends with nothing but itself, even where telling what failed fails", async () => {
+  const schedule = createSchedule(
+    () => Promise.reject(new Error("the kernel refuses")),
+    () => {
+      throw new Error("nobody listens");
+    },
+  );
+  await schedule.request();
+  await schedule.idle();
 });
