@@ -29,7 +29,7 @@ const host = [
   // For the project's own Node, which tests run in a host from the repository.
   ...["libstdc++6", "libatomic1"],
 ];
-const network = ["iproute2", "iptables", "ipset", "nftables", "conntrack", "ca-certificates"];
+const network = ["iproute2", "iptables", "ipset", "nftables", "conntrack", "jq", "ca-certificates"];
 const engine = ["docker.io", "containerd", "runc", "tini", ...host, ...network];
 
 /** Every root by name. */
