@@ -148,11 +148,6 @@ export const link: Section = {
     },
     ...reservedFrames(),
     {
-      name: "router advertisement to the host, in a frame to a MAC of bridges",
-      attempt: `frame(0x86DD, advertisement('ff02::1'), dst='${reservedMac}')`,
-      ...host,
-    },
-    {
       name: "to the internet, in a priority tag",
       attempt: "frame(0x8100, tagged(0x0800, ip4(own(), to, 17, udp_segment(own(), to))))",
       seen: ["wire"],
