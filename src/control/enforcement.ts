@@ -181,7 +181,7 @@ class Rounds {
     this.classification = classification;
     if (wall.followParts()) await this.healing.installOthers();
     beforePost();
-    reporter.onClassified(topology, classification, Date.now());
+    reporter.onClassified(topology, classification);
     if (await this.posting.post(topology, classification)) await this.#adopted(classification);
     // A picture that the data plane has refused is a problem until it adopts one.
     reporter.clearProblem("reconcile");

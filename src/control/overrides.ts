@@ -29,7 +29,7 @@ export interface Overrides {
   ended(): readonly Override[];
   /** Forgets them, and returns them. @throws DockerwallError when the kernel would not; they are forgotten all the same */
   expire(): readonly Override[];
-  /** When the next one ends, milliseconds since the epoch. */
+  /** When the next one ends, by the clock that overrides end by, milliseconds. */
   nextEndMs(): number | undefined;
   /**
    * Puts back overrides that other software has removed from the kernel, or prolonged, and takes out what it has put there:

@@ -13,6 +13,7 @@ import type { ProblemPlace } from "../core/status/problems.ts";
 import { buildStatus, isUnwell } from "../core/status/status.ts";
 import { readVersion } from "../edge/host/version.ts";
 import type { Backend } from "../edge/kernel/iptables/tools.ts";
+import { epochMs } from "../edge/kernel/monotonic.ts";
 import { readTables } from "../edge/kernel/tables.ts";
 import type { History } from "./history/history.ts";
 import { reportOverrides } from "./overrides.ts";
@@ -24,6 +25,8 @@ export interface ReporterOptions {
   /** Of the engine that answers now. */
   readonly engineVersion: () => NonNullable<StatusReport["engine"]>;
   readonly backend: Backend;
+  /** Milliseconds of the clock that only goes forward. */
+  readonly nowMs: () => number;
   readonly history: History;
   /** The daemon's state. */
   readonly state: () => DaemonState;
@@ -44,7 +47,7 @@ export interface ReporterOptions {
 }
 
 export interface Reporter {
-  onClassified(topology: Topology, classification: Classification, nowMs: number): void;
+  onClassified(topology: Topology, classification: Classification): void;
   /** The rules are in place, the sets hold these networks, and the data plane decides by them. */
   onEnforced(ids: readonly string[]): void;
   isEnforced(id: string): boolean;
@@ -61,7 +64,7 @@ export interface Reporter {
   isUnwell(): boolean;
   status(): StatusReport;
   /** @param endOf where a packet like a denied one would end now */
-  stats(nowMs: number, endsOf: (denied: readonly DeniedRecord[]) => Promise<EndOf>): Promise<StatsReport>;
+  stats(endsOf: (denied: readonly DeniedRecord[]) => Promise<EndOf>): Promise<StatsReport>;
 }
 
 /** What a packet like a denied one would meet now; undefined where nothing is to be said of it. */
@@ -69,6 +72,7 @@ export type EndOf = (record: DeniedRecord) => DropEnd | undefined;
 
 export function createReporter(options: ReporterOptions): Reporter {
   const version = readVersion();
+  const { nowMs } = options;
   const sinceMs = Date.now();
   const told = new Told();
   const tables = new TableWatch(() => ({ ...readTables(options.queues), setsFull: options.history.full() }));
@@ -83,9 +87,9 @@ export function createReporter(options: ReporterOptions): Reporter {
   }
 
   return {
-    onClassified(topology, next, nowMs) {
-      options.history.usePicture(topology, next, nowMs);
-      const fresh = told.learn(topology, next, options.circles(topology, next), nowMs);
+    onClassified(topology, next) {
+      options.history.usePicture(topology, next);
+      const fresh = told.learn(topology, next, options.circles(topology, next), Date.now());
       for (const statement of fresh) options.onStatement(statement);
       options.onChange(unwell());
     },
@@ -111,16 +115,16 @@ export function createReporter(options: ReporterOptions): Reporter {
       const full = isGone(state) ? [] : tables.look(Date.now());
       return buildStatus({ ...told, ...factsOf(options, told, full), state, problems, version, sinceMs });
     },
-    async stats(nowMs, endsOf) {
+    async stats(endsOf) {
       const { history } = options;
-      const denied = history.denied(nowMs);
+      const denied = history.denied().map(inEpoch);
       const endOf = await endsOf(denied);
       return buildReport({
         guarded: told.classification?.guarded ?? [],
-        lookups: history.lookups(nowMs),
+        lookups: history.lookups().map(inEpoch),
         denied,
         isGone: history.isGone,
-        nowMs,
+        nowMs: epochMs(nowMs()),
         endOf,
       });
     },
@@ -138,6 +142,11 @@ function factsOf(options: ReporterOptions, told: Told, full: readonly string[]) 
     warnings: [...options.slowed, ...told.listening, ...told.circles, ...told.foreign, ...full],
     clockStartMs: Date.now() - performance.now(),
   };
+}
+
+/** As it is reported. */
+function inEpoch<Seen extends { readonly lastSeenMs: number }>(seen: Seen): Seen {
+  return { ...seen, lastSeenMs: epochMs(seen.lastSeenMs) };
 }
 
 /** Sorted; containers that have not been read yet appear by id. */

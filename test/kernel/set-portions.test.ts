@@ -69,7 +69,7 @@ const commands: Readonly<Record<string, readonly [run: () => Promise<number>, fo
   "suggest and replay": [
     async () => {
       const sources = { sets, history: { ...history, holderOf: () => holder } };
-      return (await readObservation(network, [network], sources, 0)).connections.length;
+      return (await readObservation(network, [network], sources)).connections.length;
     },
     used,
   ],

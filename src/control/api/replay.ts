@@ -16,6 +16,7 @@ import { warnOfPublicSuffixes } from "../../core/policy/public-suffix.ts";
 import { labelView } from "../../core/suggest/label-view.ts";
 import { listsOf } from "../../core/suggest/lists.ts";
 import { replay as judgeAnew } from "../../core/suggest/replay.ts";
+import { epochMs } from "../../edge/kernel/monotonic.ts";
 import { DockerwallError } from "../../errors.ts";
 import { inForceOf, planeOf } from "./context/api-parts.ts";
 import { findContainers } from "./context/find-container.ts";
@@ -46,7 +47,7 @@ export async function replayOn(
   sources: SuggestionSources,
 ): Promise<ReplayReport> {
   const network = findNetwork(name, inForce);
-  const { classification, topology, presets, nowMs, uptimeMs } = inForce;
+  const { classification, topology, presets, uptimeMs } = inForce;
   const proposed = allow === undefined ? undefined : readProposal("--allow", allow, presets);
   const containers = own.map((text) => readOwn(text, network, inForce));
   assertOneLabelEach(containers);
@@ -61,7 +62,7 @@ export async function replayOn(
     const ids = container?.endpoints.map(({ networkId }) => networkId) ?? [];
     return ids.flatMap((id) => classification.guarded.filter((on) => on.id === id && id !== network.id));
   };
-  const rows = judgeAnew(await readObservation(network, classification.guarded, sources, nowMs), {
+  const rows = judgeAnew(await readObservation(network, classification.guarded, sources), {
     inside,
     nowMs: uptimeMs,
     onNetwork: (container) => viewOf(changed, container?.id),
@@ -70,7 +71,7 @@ export async function replayOn(
   const warnings = [proposed, ...containers.map(({ list }) => list)].flatMap((list) =>
     list === undefined ? [] : warnOfPublicSuffixes(list.source, list.entries).map(({ sentence }) => sentence),
   );
-  return { network: network.name, sinceMs: sources.history.sinceMs, warnings, rows };
+  return { network: network.name, sinceMs: epochMs(sources.history.sinceMs), warnings, rows };
 }
 
 /** A container's label as it might be. */

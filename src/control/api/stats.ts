@@ -10,7 +10,7 @@ export const stats = route(nothing, (parts) => async () => {
   const { history, reporter } = parts;
   // Then the journal has every lookup that was answered before.
   await planeOf(parts).flush();
-  return reporter.stats(Date.now(), async (denied) =>
+  return reporter.stats(async (denied) =>
     endsNow(denied, inForceOf(parts), {
       history,
       ...thisHost,

@@ -16,6 +16,7 @@ import { type Subject, shareOut } from "../../core/suggest/share-out.ts";
 import { suggest as suggestEntries } from "../../core/suggest/suggest.ts";
 import { tellUnread } from "../../core/suggest/unread.ts";
 import { unusedEntries } from "../../core/suggest/usage.ts";
+import { epochMs } from "../../edge/kernel/monotonic.ts";
 import type { History } from "../history/history.ts";
 import { inForceOf, planeOf } from "./context/api-parts.ts";
 import { type HostSources, insideNow, thisHost } from "./context/host-now.ts";
@@ -56,8 +57,8 @@ export async function suggestFor(
   sources: SuggestionSources,
 ): Promise<SuggestReport> {
   const network = findNetwork(name, inForce);
-  const { topology, classification, nowMs } = inForce;
-  const seen = await readObservation(network, classification.guarded, sources, nowMs);
+  const { topology, classification } = inForce;
+  const seen = await readObservation(network, classification.guarded, sources);
   const inside = insideNow(inForce, sources);
   const groups = groupsOn(network, inForce);
   const { byGroup, leftOut } = divide(seen, groups, gone ? () => false : sources.history.isGone);
@@ -74,7 +75,7 @@ export async function suggestFor(
     network: network.name,
     composeKey: labels[composeLabels.network],
     mode: network.labels.mode,
-    sinceMs: sources.history.sinceMs,
+    sinceMs: epochMs(sources.history.sinceMs),
     present: labels[allowLabel] ?? "",
     added: shared.network,
     containers: shared.subjects.map(({ subject: { name, isService, present }, added }) => ({

@@ -8,6 +8,7 @@ import type { Topology } from "../../core/model/topology.ts";
 import type { Inventory } from "../../edge/engine/inventory.ts";
 import type { Config } from "../../edge/host/config.ts";
 import type { Log } from "../../edge/host/log.ts";
+import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import type { DataPlaneEvents, DataPlaneLink } from "../../planes/link.ts";
 import type { DataPlaneSettings } from "../../planes/messages.ts";
 import type { Enforcement } from "../enforcement.ts";
@@ -84,11 +85,11 @@ export function createDataPlaneEvents(
       reporter.onListening(problem);
     },
     onLookups: (events) => {
-      history.record(events, Date.now());
+      history.record(events);
       logDenials(events);
     },
     onFreshAddresses: (fresh) =>
-      boundary.enter("what an earlier container was denied", () => history.passOn(fresh, Date.now())),
+      boundary.enter("what an earlier container was denied", () => history.passOn(fresh)),
     onRefresh: (suspects, number) =>
       boundary.enter("reading the engine anew", () => readAnew(listener, suspects, number)),
     onSecondPart: () => boundary.enter("rules that look further", () => enforcement.reconcile()),
@@ -123,7 +124,7 @@ function createDenialLog({
   }
 
   return (events) => {
-    const { first, beyond } = newsOf(events, nameOf, Date.now());
+    const { first, beyond } = newsOf(events, nameOf, monotonicMs());
     for (const { networkId, asker, domain } of first) {
       const container = nameOf(asker);
       const network = topology?.networks.find(({ id }) => id === networkId);

@@ -134,7 +134,7 @@ function makeHistory({ config, log, host }: Ground): History {
   return createHistory({
     sets: host.sets,
     ttlSeconds: config.statsTtlSeconds,
-    nowMs: Date.now(),
+    nowMs: monotonicMs,
     onFailure: (error) => log.warn("denied connections", { problem: messageOf(error) }),
     onStrange: (count) =>
       log.warn("kept lookups", { problem: `${count} entries of ${setNames.lookups} cannot be read` }),
@@ -198,6 +198,7 @@ function makeReporter(
   return createReporter({
     engineVersion: engineVersion.current,
     backend: host.backend,
+    nowMs: monotonicMs,
     history,
     queues: [
       config.queueNumber,

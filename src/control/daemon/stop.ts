@@ -49,7 +49,7 @@ async function keepLookups({ dataPlane, history }: Pick<Parts, "dataPlane" | "hi
     ?.flush()
     .catch(() => undefined);
   await Promise.race([flushed, setTimeout(lastReadingMs, undefined, { ref: false })]);
-  history.keep(Date.now());
+  history.keep();
 }
 
 /** What cannot be lifted stays closed until a daemon is back. */

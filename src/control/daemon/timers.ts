@@ -28,7 +28,7 @@ export function startTimers(parts: Parts): void {
   repeat(healEveryMs[host.backend], "comparing rules", () => enforcement.heal().then(enforcement.cleanOther));
   repeat(readEveryMs, "reading the engine", () => readEngine(parts));
   repeat(keepEveryMs, "keeping lookups", () => {
-    if (isInForce(lifecycle.state)) history.keep(Date.now());
+    if (isInForce(lifecycle.state)) history.keep();
   });
 }
 

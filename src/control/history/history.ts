@@ -19,18 +19,19 @@ import { createDeniedReading } from "./denied.ts";
 import { createKeptLookups } from "./kept-lookups.ts";
 import { createPastDenied } from "./past.ts";
 
+/** All times are of the clock that only goes forward, by which the kernel's entries run out: see monotonic.ts. */
 export interface History {
-  /** Since when lookups are remembered, milliseconds since the epoch. */
+  /** Since when lookups are remembered. */
   readonly sinceMs: number;
-  record(events: readonly LookupEvent[], nowMs: number): void;
+  record(events: readonly LookupEvent[]): void;
   /** What was done from these addresses until now is not booked on their new holders. */
-  passOn(fresh: readonly FreshAddress[], nowMs: number): void;
+  passOn(fresh: readonly FreshAddress[]): void;
   /** Takes who is where now. The history of a network ends with it. */
-  usePicture(topology: Topology, classification: Pick<Classification, "guarded">, nowMs: number): void;
-  lookups(nowMs: number): readonly LookupTally[];
-  denied(nowMs: number): readonly DeniedRecord[];
+  usePicture(topology: Topology, classification: Pick<Classification, "guarded">): void;
+  lookups(): readonly LookupTally[];
+  denied(): readonly DeniedRecord[];
   /** Has the kernel keep the lookups, for the next daemon. */
-  keep(nowMs: number): void;
+  keep(): void;
   /** Who has, or had last, an address that has not passed on. */
   holderOf(address: IpAddress): Holder | undefined;
   /** The names that led a container to each address, least recent first. */
@@ -45,19 +46,19 @@ export interface HistoryOptions {
   readonly sets: KernelSets;
   /** How long a lookup is remembered. */
   readonly ttlSeconds: number;
-  readonly nowMs: number;
+  /** Milliseconds of the clock that only goes forward. */
+  readonly nowMs: () => number;
   /** The kernel's counters could not be read or noted; nothing else suffers from that. */
   readonly onFailure: OnFailure;
   /** Called once with how many of the kept lookups are not ours, or damaged; they count for nothing. */
   readonly onStrange?: (count: number) => void;
-  /** By which it is measured how long a reading takes, milliseconds. */
-  readonly clockMs?: () => number;
 }
 
 /** Takes over what an earlier run left in the kernel; the sets must exist. */
 export function createHistory(options: HistoryOptions): History {
-  const { sets, ttlSeconds, nowMs: startMs, onFailure, clockMs = () => performance.now() } = options;
-  const kept = createKeptLookups(sets, ttlSeconds);
+  const { sets, ttlSeconds, nowMs, onFailure } = options;
+  const startMs = nowMs();
+  const kept = createKeptLookups(sets, ttlSeconds, startMs);
   if (kept.strange > 0) options.onStrange?.(kept.strange);
   const sinceMs = Math.max(kept.sinceMs ?? startMs, startMs - ttlSeconds * 1000);
   const owners = readOwners(sets);
@@ -71,7 +72,7 @@ export function createHistory(options: HistoryOptions): History {
     past,
     networkAt,
     namesOf: journal.namesOf,
-    clockMs,
+    clockMs: nowMs,
   });
   let isFirst = true;
 
@@ -82,29 +83,31 @@ export function createHistory(options: HistoryOptions): History {
 
   return {
     sinceMs,
-    record: journal.record,
-    passOn(fresh, nowMs) {
-      if (!isFirst) contain(() => denied.passOn(fresh, nowMs), onFailure);
+    record: (events) => journal.record(events, nowMs()),
+    passOn(fresh) {
+      const atMs = nowMs();
+      if (!isFirst) contain(() => denied.passOn(fresh, atMs), onFailure);
       journal.passOn(fresh);
-      for (const each of fresh) holders.passOn(each, nowMs);
+      for (const each of fresh) holders.passOn(each, atMs);
     },
-    usePicture(topology, classification, nowMs) {
+    usePicture(topology, classification) {
+      const atMs = nowMs();
       // By who was there until now: it is theirs.
-      if (!isFirst) contain(() => void denied.read(nowMs), onFailure);
+      if (!isFirst) contain(() => void denied.read(atMs), onFailure);
       const { guarded } = classification;
       guardedAt = networkFinder(guarded);
-      holders.learn(topology, new Set(guarded.map(({ id }) => id)), nowMs);
+      holders.learn(topology, new Set(guarded.map(({ id }) => id)), atMs);
       if (isFirst) journal.restore(withWholeIds(kept.found, guarded, topology));
       isFirst = false;
       journal.learn(holders);
       contain(() => past.retain(holders.isGuarded), onFailure);
     },
-    lookups: journal.tallies,
-    keep(nowMs) {
+    lookups: () => journal.tallies(nowMs()),
+    keep() {
       // Before there is a picture, nothing is known of what was found.
-      if (!isFirst) contain(() => kept.write(journal.tallies(nowMs), sinceMs, nowMs), onFailure);
+      if (!isFirst) contain(() => kept.write(journal.tallies(nowMs()), sinceMs, nowMs()), onFailure);
     },
-    denied: (nowMs) => (isFirst ? [] : denied.read(nowMs)),
+    denied: () => (isFirst ? [] : denied.read(nowMs())),
     holderOf: holders.at,
     namesOf: journal.namesOf,
     isGone: holders.isGone,

@@ -14,7 +14,7 @@ import { fitsComment, parseLookup, renderLookup } from "./lookup-notes.ts";
 export interface KeptLookups {
   /** What an earlier run left, with the first digits of ids; least recent first. */
   readonly found: readonly LookupTally[];
-  /** Since when that run remembered, milliseconds since the epoch; undefined where there was none. */
+  /** Since when that run remembered; undefined where there was none. */
   readonly sinceMs: number | undefined;
   /** Entries that are not ours, or damaged. */
   readonly strange: number;
@@ -34,8 +34,12 @@ interface Entry {
   readonly comment: string;
 }
 
-/** Takes over what an earlier run left; the set must exist. @param ttlSeconds how long a lookup is remembered */
-export function createKeptLookups(sets: KernelSets, ttlSeconds: number): KeptLookups {
+/**
+ * Takes over what an earlier run left; the set must exist.
+ * @param ttlSeconds how long a lookup is remembered
+ * @param startMs now, by the clock that the kernel's entries run out by
+ */
+export function createKeptLookups(sets: KernelSets, ttlSeconds: number, startMs: number): KeptLookups {
   const lifeSeconds = Math.min(ttlSeconds, longestSeconds);
   /** By row. */
   const kept = new Map<string, Entry>();
@@ -43,7 +47,7 @@ export function createKeptLookups(sets: KernelSets, ttlSeconds: number): KeptLoo
   const strange: number[] = [];
   let sinceMs: number | undefined;
   let next = sinceNumber + 1;
-  for (const { key, comment = "" } of sets.list(setNames.lookups)) {
+  for (const { key, comment = "", timeoutSeconds = lifeSeconds } of sets.list(setNames.lookups)) {
     if (key.kind !== "net") continue;
     const number = numberOfKey(key.prefix.address);
     next = Math.max(next, number + 1);
@@ -52,14 +56,14 @@ export function createKeptLookups(sets: KernelSets, ttlSeconds: number): KeptLoo
     if (number === sinceNumber && since !== undefined) sinceMs = Number(since) * 1000;
     else if (tally === undefined) strange.push(number);
     else {
-      found.push(tally);
+      found.push(dated(tally, startMs, lifeSeconds - timeoutSeconds));
       kept.set(idOf(tally), { number, comment });
     }
   }
 
   return {
     found: found.toSorted((a, b) => a.lastSeenMs - b.lastSeenMs),
-    sinceMs,
+    sinceMs: sinceOf(sinceMs, found, startMs),
     strange: strange.length,
     write(tallies, since, nowMs) {
       const wanted = new Map(
@@ -84,6 +88,22 @@ export function createKeptLookups(sets: KernelSets, ttlSeconds: number): KeptLoo
       if (wanted.size > 0) sets.add(setNames.lookups, [sinceEntry(since, lifeSeconds), ...entries]);
     },
   };
+}
+
+/** By how long it has been in the kernel, where it was dated by another clock: a set that was saved outlives its host. */
+function dated(tally: LookupTally, nowMs: number, ageSeconds: number): LookupTally {
+  if (tally.lastSeenMs <= nowMs) return tally;
+  return { ...tally, lastSeenMs: nowMs - Math.max(0, ageSeconds) * 1000 };
+}
+
+/** The same for what says since when: by the first lookup then. */
+function sinceOf(
+  sinceMs: number | undefined,
+  found: readonly LookupTally[],
+  nowMs: number,
+): number | undefined {
+  if (sinceMs === undefined || sinceMs <= nowMs) return sinceMs;
+  return Math.min(nowMs, ...found.map(({ lastSeenMs }) => lastSeenMs));
 }
 
 function sinceEntry(sinceMs: number, timeoutSeconds: number): SetEntry {

@@ -1,6 +1,6 @@
 // A row of the journal as the kernel keeps it for the next daemon: the comment of an entry that times out, 255 bytes at
 // most, `NAME ID NETWORK ASKER SECONDS COUNT VERDICT TYPE DOMAIN[ +ADDRESS…][ -ADDRESS…]`, with the first digits of ids,
-// `-` for what is not known, and when it was last seen, in seconds since the epoch. Of addresses as many as fit: first
+// `-` for what is not known, and when it was last seen, in seconds of the kernel's clock, which only goes forward. Of addresses as many as fit: first
 // those that were left out of an answer (`-`), as one of them tells where the name leads.
 
 import { commentLength, readableDomain, readableName } from "../../core/grants/comment.ts";

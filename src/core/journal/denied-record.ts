@@ -17,7 +17,7 @@ export interface DeniedEntry {
 
 /** A denied connection, and who tried it. */
 export interface DeniedRecord extends DeniedEntry {
-  /** When it was last tried, to within some seconds; milliseconds since the epoch. */
+  /** When it was last tried, to within some seconds; by the clock that only goes forward, milliseconds. */
   readonly lastSeenMs: number;
   /** Undefined while nobody is known to have, or to have had, the address. */
   readonly owner: Omit<DeniedNote, "packets" | "domains"> | undefined;

@@ -3,7 +3,7 @@
 
 import type { DeniedEntry } from "./denied-record.ts";
 
-/** With the time at which it was last tried, milliseconds since the epoch. */
+/** With the time at which it was last tried, milliseconds. */
 interface Dated extends Pick<DeniedEntry, "asker" | "packets"> {
   readonly lastSeenMs: number;
 }

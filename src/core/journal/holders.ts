@@ -19,7 +19,7 @@ export interface Holder {
   readonly networkId: string;
   /** Undefined until the engine has told. */
   readonly sandbox: string | undefined;
-  /** When it was first seen to have the address, milliseconds since the epoch; 0 if that was before we looked. */
+  /** When it was first seen to have the address, by the clock that only goes forward; 0 if that was before we looked. */
   readonly sinceMs: number;
 }
 
@@ -37,7 +37,7 @@ export interface Holders {
   at(address: IpAddress): Holder | undefined;
   /** By a network's id, or its first digits. */
   isGuarded(networkId: string): boolean;
-  /** Since when a guarded network is known, milliseconds since the epoch; 0 if that was before we looked. */
+  /** Since when a guarded network is known, by the clock that only goes forward; 0 if that was before we looked. */
   guardedSinceMs(networkId: string): number;
   /** Whether the engine has no such container any more; by its id, or the first digits. */
   isGone(containerId: string): boolean;

@@ -12,7 +12,7 @@ export interface LookupEvent {
   readonly type?: string | undefined;
   readonly allowed: boolean;
   readonly trouble?: LookupTrouble | undefined;
-  /** The last time. */
+  /** The last time, by the clock that only goes forward, milliseconds. */
   readonly atMs: number;
   /** How often since it was last told; undefined for once. */
   readonly times?: number | undefined;

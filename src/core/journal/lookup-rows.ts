@@ -13,7 +13,7 @@ export interface Row {
   readonly allowed: boolean;
   readonly trouble: LookupTrouble | undefined;
   count: number;
-  /** Milliseconds since the epoch. */
+  /** By the clock that only goes forward, milliseconds. */
   lastSeenMs: number;
   granted: readonly IpAddress[];
   refused: readonly IpAddress[];

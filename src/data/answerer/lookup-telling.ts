@@ -7,6 +7,7 @@ import type { Outcome, Resolution } from "../../core/dns/resolve/resolution.ts";
 import { nameOfType, recordType } from "../../core/dns/wire/record-types.ts";
 import type { LookupEvent, LookupKind } from "../../core/journal/lookup-event.ts";
 import type { LookupTrouble } from "../../core/model/report.ts";
+import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { messageOf } from "../../errors.ts";
 import type { FinishedAnswer } from "../answer-memo.ts";
 import { countLookup, countRepeated } from "../lookup-counts.ts";
@@ -56,7 +57,7 @@ export class LookupTelling {
   /** One was answered as one before it. */
   repeated({ outcome, refused, event }: Pick<FinishedAnswer, "outcome" | "refused" | "event">): void {
     countRepeated(outcome, refused);
-    if (event !== undefined) this.#options.onRepeatedLookup(event, Date.now());
+    if (event !== undefined) this.#options.onRepeatedLookup(event, monotonicMs());
   }
 
   /** What is no query has no policy: it is for a server that an entry must name. */
@@ -66,7 +67,7 @@ export class LookupTelling {
     if (speaker === undefined || asker === undefined) return;
     const { networkId } = speaker;
     const what = { domain: zone, allowed: false, trouble: "no-query", granted: [] } as const;
-    this.#options.onLookup({ ...what, networkId, asker, atMs: Date.now() });
+    this.#options.onLookup({ ...what, networkId, asker, atMs: monotonicMs() });
   }
 
   #warn({ asker, query: { question } }: Asked, { outcome, cause, excess }: Resolution): void {
@@ -101,7 +102,7 @@ function eventOf(
     allowed: decision.allowed && outcome !== "denied" && trouble === undefined,
     trouble,
     granted,
-    atMs: Date.now(),
+    atMs: monotonicMs(),
     ...(type === undefined ? {} : { type }),
     ...(onlyRefused ? { refused } : {}),
     // An upstream that was not asked has not said that there is such a name; its other family was asked for, too.

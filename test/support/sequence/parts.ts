@@ -74,12 +74,13 @@ export function createParts(options: PartsOptions): Parts {
   const history = createHistory({
     sets: hand.sets,
     ttlSeconds: 60,
-    nowMs: Date.now(),
+    nowMs: Date.now,
     onFailure: () => undefined,
   });
   const reporter = createReporter({
     engineVersion: () => ({ version: "28.5.2", apiVersion: "1.51" }),
     backend: "legacy",
+    nowMs: Date.now,
     history,
     state: () => lifecycle.state,
     onStatement: () => undefined,

@@ -60,7 +60,8 @@ function watch(): Watched {
     engineVersion: () => ({ version: "28.5.2", apiVersion: "1.51" }),
     backend: "nft",
     queues: [],
-    history: createHistory({ sets, ttlSeconds: 60, nowMs: 0, onFailure: () => undefined }),
+    nowMs: () => 0,
+    history: createHistory({ sets, ttlSeconds: 60, nowMs: () => 0, onFailure: () => undefined }),
     state: () => watched.state,
     onStatement: ({ kind, sentence }) => logged.push(kind === "problem" ? sentence : `${kind}: ${sentence}`),
     onChange: (unwell) => wells.push(!unwell),
@@ -76,7 +77,7 @@ function watch(): Watched {
     logged,
     wells,
     state: "enforcing",
-    look: (classification) => reporter.onClassified({ networks: [], containers: [] }, classification, 0),
+    look: (classification) => reporter.onClassified({ networks: [], containers: [] }, classification),
   };
   return watched;
 }
@@ -183,6 +184,6 @@ describe("a wall that is gone", () => {
 test("status names who is in quarantine, by id who has not been read", () => {
   const { reporter } = watch();
   const containers = [{ ...newContainer("c1", "n1"), name: "web" }];
-  reporter.onClassified({ networks: [], containers }, classified(), 0);
+  reporter.onClassified({ networks: [], containers }, classified());
   assert.deepEqual(reporter.status().quarantined, ["c2", "web"]);
 });

@@ -49,7 +49,6 @@ export function inForceOf({ enforcement, inventory, wall, policies }: ApiParts):
     classification,
     quarantine: wall.quarantine,
     presets: policies.presets(),
-    nowMs: Date.now(),
     uptimeMs: policies.nowMs(),
   };
 }

@@ -12,8 +12,6 @@ export interface InForce {
   readonly classification: Classification;
   readonly quarantine: ReadonlySet<string>;
   readonly presets: Presets;
-  /** In the time that people have, by which it is remembered what was looked up. */
-  readonly nowMs: number;
   /** By the clock that only goes forward, by which overrides end. */
   readonly uptimeMs: number;
 }

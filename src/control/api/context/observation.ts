@@ -20,7 +20,6 @@ export async function readObservation(
   network: GuardedNetwork,
   guarded: readonly GuardedNetwork[],
   { sets, history }: ObservationSources,
-  nowMs: number,
 ): Promise<Observation> {
   const networkOf = bookedUnder(guarded);
   const namesOf = namesReader(history.namesOf);
@@ -35,8 +34,8 @@ export async function readObservation(
     const counted = { asker, destination, protocol, port, packets, bytes };
     return [{ ...counted, holder, names: known.length > 0 ? known : noted }];
   };
-  const lookups = history.lookups(nowMs).filter(({ networkId }) => networkId === network.id);
-  const denied = history.denied(nowMs).filter((record) => networkOf(record) === network.id);
+  const lookups = history.lookups().filter(({ networkId }) => networkId === network.id);
+  const denied = history.denied().filter((record) => networkOf(record) === network.id);
   const seen: Passed[] = [];
   for (const name of [setNames.grant4, setNames.grant6])
     for await (const entries of sets.portions(name)) seen.push(...entries.flatMap(passed));

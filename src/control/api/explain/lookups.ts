@@ -16,6 +16,7 @@ import { listsOf } from "../../../core/suggest/lists.ts";
 import { neighbourLookup } from "../../../core/suggest/neighbour-lookup.ts";
 import type { KernelSets } from "../../../edge/kernel/ipset/kernel-sets.ts";
 import type { ListedEntry } from "../../../edge/kernel/ipset/message.ts";
+import { epochMs } from "../../../edge/kernel/monotonic.ts";
 import type { History } from "../../history/history.ts";
 import { type HostSources, insideNow } from "../context/host-now.ts";
 import type { InForce } from "../context/in-force.ts";
@@ -53,7 +54,7 @@ export async function lookupsInForce(
 async function lookupDue(
   { holder, reading, explained }: ExplainedTarget,
   name: string,
-  { nowMs, classification }: InForce,
+  { classification }: InForce,
   { sets, history }: LookupSources,
 ): Promise<Lookups> {
   const { hosts, packets, homes } = reading;
@@ -63,10 +64,10 @@ async function lookupDue(
   if ((leaves.length > 0 ? leaves : its).every(({ labels }) => labels.mode === "audit")) return {};
   if (await holdsName(holder, name, sets, history)) return {};
   const times = history
-    .lookups(nowMs)
+    .lookups()
     .filter(({ container, domain, allowed }) => container?.id === holder.id && domain === name && allowed)
     .map(({ lastSeenMs }) => lastSeenMs);
-  return { lookupDue: times.length === 0 ? {} : { lastMs: Math.max(...times) } };
+  return { lookupDue: times.length === 0 ? {} : { lastMs: epochMs(Math.max(...times)) } };
 }
 
 /** Whether an address is open to the container by this name, be it one that no lookup would tell any more. */

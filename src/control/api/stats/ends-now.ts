@@ -15,6 +15,7 @@ import { type LabelView, labelView } from "../../../core/suggest/label-view.ts";
 import { listsOf } from "../../../core/suggest/lists.ts";
 import { type NamesOf, neighbourLookup } from "../../../core/suggest/neighbour-lookup.ts";
 import { connectionOf, type SeenConnection } from "../../../core/suggest/observed.ts";
+import { epochMs } from "../../../edge/kernel/monotonic.ts";
 import type { DataPlaneLink } from "../../../planes/link.ts";
 import type { SentPacket } from "../../../planes/request-table.ts";
 import type { History } from "../../history/history.ts";
@@ -102,13 +103,13 @@ class Ends {
     const lookedUpMs = timeOf(name);
     return {
       advice: renderChange({ kind: "lookup", name }),
-      ...(lookedUpMs === undefined ? {} : { lookedUpMs }),
+      ...(lookedUpMs === undefined ? {} : { lookedUpMs: epochMs(lookedUpMs) }),
     };
   }
 
   #readLookups(): ReadonlyMap<string, number> {
     const times = new Map<string, number>();
-    for (const { container, domain, allowed, lastSeenMs } of this.#history.lookups(this.#inForce.nowMs)) {
+    for (const { container, domain, allowed, lastSeenMs } of this.#history.lookups()) {
       if (container === undefined || !allowed) continue;
       const key = `${shortId(container.id)} ${domain}`;
       times.set(key, Math.max(times.get(key) ?? 0, lastSeenMs));

@@ -60,7 +60,6 @@ const inForce: InForce = {
   },
   quarantine: new Set(),
   presets,
-  nowMs: 0,
   uptimeMs: 0,
 };
 
@@ -117,7 +116,7 @@ const sources = sourcesOf(
 test("suggest: what all need for the network, the rest for each service or container", async () => {
   const report = await suggestFor({ network: "app" }, inForce, sources);
   assert.equal(
-    renderSuggestion(report, true, 60_000),
+    renderSuggestion(report, true, report.sinceMs + 60_000),
     `# Added, as seen since 1m ago: both.example.com made.example.com 203.0.113.9:443/tcp one.example.com two.example.com
 # Note: no connection was seen to both.example.com, made.example.com: every port is open as printed; add those that are needed
 # Note: no connection was seen to both.example.com, one.example.com, two.example.com: every port is open as printed; add those that are needed

@@ -48,10 +48,9 @@ function startHost(): Host {
     createHistory({
       sets,
       ttlSeconds: 300,
-      nowMs,
+      nowMs: () => nowMs,
       onStrange: (count) => strange.push(count),
       onFailure: (error) => failures.push(error),
-      clockMs: () => 0,
     });
   let history = start();
   let guarded: readonly ClassifiedNetwork[] = [];
@@ -71,10 +70,10 @@ function startHost(): Host {
       guarded = topology.networks
         .filter(({ id }) => id.startsWith("g"))
         .map((network) => ({ ...guardedNetwork(network), bridge: `br-${network.id}` }));
-      history.usePicture(topology, { guarded }, nowMs);
+      history.usePicture(topology, { guarded });
     },
     appear(address, sandbox) {
-      history.passOn([{ address: address as IpAddress, sandbox }], nowMs);
+      history.passOn([{ address: address as IpAddress, sandbox }]);
       const prefix = { address: address as IpAddress, length: 32 };
       sets.add("dockerwall-owner4", [{ key: { kind: "net", prefix }, comment: sandbox }]);
     },
@@ -82,8 +81,8 @@ function startHost(): Host {
       assert.deepEqual(failures, []);
       return buildReport({
         guarded,
-        lookups: history.lookups(nowMs),
-        denied: history.denied(nowMs),
+        lookups: history.lookups(),
+        denied: history.denied(),
         isGone: history.isGone,
         nowMs,
       }).networks.flatMap(({ network, drops }) =>
@@ -103,12 +102,12 @@ function startHost(): Host {
     lookUp(asker, domain, more = {}) {
       const networkId = `g${asker.split(".")[2]}`;
       const event = { networkId, asker: asker as IpAddress, domain, allowed: true, granted: [], ...more };
-      history.record([{ ...event, atMs: nowMs }], nowMs);
+      history.record([{ ...event, atMs: nowMs }]);
     },
     lookups() {
       assert.deepEqual(failures, []);
       return history
-        .lookups(nowMs)
+        .lookups()
         .map(({ networkId, asker, container, domain, count, allowed, lastSeenMs }) =>
           [
             ...[networkId, asker, container?.name ?? "-", domain, count, allowed ? "allowed" : "denied"],
@@ -235,19 +234,16 @@ test("a restarted daemon knows whose it was, what it was called and when it was"
   for (const { id, endpoints } of [web, other])
     host.appear(endpoints[0]?.addresses[0] ?? "", `sandbox-${id}`);
   host.tell(picture([g1], web, other));
-  host.history().record(
-    [
-      {
-        networkId: "g1",
-        asker: "198.18.1.3" as IpAddress,
-        domain: "www.example.com",
-        allowed: true,
-        atMs: startMs,
-        granted: ["203.0.113.7" as IpAddress],
-      },
-    ],
-    startMs,
-  );
+  host.history().record([
+    {
+      networkId: "g1",
+      asker: "198.18.1.3" as IpAddress,
+      domain: "www.example.com",
+      allowed: true,
+      atMs: startMs,
+      granted: ["203.0.113.7" as IpAddress],
+    },
+  ]);
   host.attempt("198.18.1.2");
   host.attempt("198.18.1.3", "203.0.113.7");
   host.attempt("198.18.1.3", "203.0.113.7");
@@ -270,7 +266,7 @@ test("a restarted daemon knows whose it was, what it was called and when it was"
   assert.deepEqual(
     host
       .history()
-      .denied(startMs)
+      .denied()
       .flatMap(({ domains }) => domains),
     ["www.example.com"],
   );
@@ -350,7 +346,7 @@ test("lookups survive a restart with their ages, and go on with the container th
   host.wait(minute);
   host.lookUp("198.18.1.2", "www.example.com");
   host.lookUp("198.18.1.2", "db.example.com", { allowed: false, refused: ["10.0.0.1" as IpAddress] });
-  host.history().keep(startMs + minute);
+  host.history().keep();
   host.wait(minute);
   host.restart();
   host.tell(picture([g1], web));
@@ -377,7 +373,7 @@ test("lookups survive a restart with their ages, and go on with the container th
   host.lookUp("198.18.1.2", "www.example.com");
   assert.deepEqual(host.lookups(), [kept[0], "g1 198.18.1.2 web www.example.com 3 allowed 0"]);
   // And a second time, after the container is gone.
-  host.history().keep(startMs + 2 * minute);
+  host.history().keep();
   host.restart();
   host.tell(picture([g1]));
   assert.deepEqual(host.lookups(), [kept[0], "g1 198.18.1.2 web www.example.com 3 allowed 0"]);
@@ -389,7 +385,7 @@ test("who has the address after a restart has nothing of what was looked up befo
   const host = startHost();
   host.tell(picture([g1], web));
   host.lookUp("198.18.1.2", "www.example.com");
-  host.history().keep(startMs);
+  host.history().keep();
   host.restart();
   host.tell(picture([g1], next));
   host.lookUp("198.18.1.2", "www.example.com");
@@ -405,11 +401,11 @@ test("kept lookups end with their network, and when they have run out", () => {
   host.tell(picture([g1, g2], web, there));
   host.lookUp("198.18.1.2", "www.example.com");
   host.lookUp("198.18.2.2", "www.example.com");
-  host.history().keep(startMs);
+  host.history().keep();
   host.restart();
   host.tell(picture([g2], there));
   assert.deepEqual(host.lookups(), ["g2 198.18.2.2 other www.example.com 1 allowed 0"]);
-  host.history().keep(startMs);
+  host.history().keep();
   host.restart();
   host.tell(picture([g1, g2], web, there));
   assert.deepEqual(host.lookups(), ["g2 198.18.2.2 other www.example.com 1 allowed 0"]);
@@ -419,11 +415,32 @@ test("kept lookups end with their network, and when they have run out", () => {
   assert.deepEqual(host.lookups(), []);
 });
 
+test("kept lookups that were dated by another clock have the age that the kernel knows", () => {
+  const host = startHost();
+  host.tell(picture([g1], web));
+  host.lookUp("198.18.1.2", "www.example.com");
+  host.history().keep();
+  const inAYear = `${startMs / 1000 + 31_536_000}`;
+  const saved = host.sets.list("dockerwall-lookups").map(({ key, comment = "" }) => ({
+    key,
+    comment: comment.replace(`${startMs / 1000}`, inAYear),
+    timeoutSeconds: 200,
+  }));
+  assert.ok(saved.every(({ comment }) => comment.includes(inAYear)));
+  host.sets.add("dockerwall-lookups", saved);
+  host.restart();
+  host.tell(picture([g1], web));
+  assert.deepEqual(host.lookups(), ["g1 198.18.1.2 web www.example.com 1 allowed 100"]);
+  assert.equal(host.history().sinceMs, startMs - 100_000);
+  host.wait(201_000);
+  assert.deepEqual(host.lookups(), []);
+});
+
 test("kept lookups that cannot be read count for nothing, are reported once, and are taken away", () => {
   const host = startHost();
   host.tell(picture([g1], web));
   host.lookUp("198.18.1.2", "www.example.com");
-  host.history().keep(startMs);
+  host.history().keep();
   const entry = (index: number, comment: string) => ({
     key: { kind: "net", prefix: { address: `0.0.9.${index}` as IpAddress, length: 32 } } as const,
     comment,
@@ -439,7 +456,7 @@ test("kept lookups that cannot be read count for nothing, are reported once, and
   host.tell(picture([g1], web));
   assert.deepEqual(host.strange(), [3]);
   assert.deepEqual(host.lookups(), ["g1 198.18.1.2 web www.example.com 1 allowed 0"]);
-  host.history().keep(startMs);
+  host.history().keep();
   assert.equal(host.sets.list("dockerwall-lookups").length, 2);
 });
 
@@ -449,10 +466,10 @@ test("what is kept of lookups is bounded, by container and by network, and only 
   host.tell(picture([g1, g2], web, there));
   for (let index = 0; index < 900; index++) host.lookUp("198.18.1.2", `x${index}.example.com`);
   host.lookUp("198.18.2.2", "www.example.com");
-  host.history().keep(startMs);
+  host.history().keep();
   assert.equal(host.sets.list("dockerwall-lookups").length, 256 + 1 + 1);
   const before = host.sets.dump();
-  host.history().keep(startMs);
+  host.history().keep();
   assert.deepEqual(host.sets.dump(), before);
 });
 
@@ -478,7 +495,7 @@ test("only what is kept of lookups is rendered, and what a comment cannot hold t
     refused: [],
     mayExist: true,
   }));
-  createKeptLookups(sets, 300).write(tallies, startMs, startMs);
+  createKeptLookups(sets, 300, startMs).write(tallies, startMs, startMs);
   assert.equal(sets.list("dockerwall-lookups").length, 1_020 + 1);
   assert.equal(rendered, 1_020);
 });

@@ -254,7 +254,8 @@ function daemon() {
     engineVersion: () => ({ version: "28.5.2", apiVersion: "1.51" }),
     backend: "nft",
     queues: [],
-    history: createHistory({ sets, ttlSeconds: 60, nowMs: 0, onFailure: () => undefined }),
+    nowMs: () => 0,
+    history: createHistory({ sets, ttlSeconds: 60, nowMs: () => 0, onFailure: () => undefined }),
     state: () => lifecycle.state,
     onStatement: ({ kind, sentence }) => kind === "solved" || logged.push(sentence),
     onChange: (unwell) => lifecycle.observe(unwell),
@@ -265,7 +266,7 @@ function daemon() {
   });
   const look = (networks: readonly Network[], containers: readonly Container[] = []): void => {
     const topology = { networks, containers };
-    reporter.onClassified(topology, classified(topology), 0);
+    reporter.onClassified(topology, classified(topology));
   };
   return { reporter, logged, look };
 }
