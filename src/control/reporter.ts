@@ -73,7 +73,7 @@ export type EndOf = (record: DeniedRecord) => DropEnd | undefined;
 export function createReporter(options: ReporterOptions): Reporter {
   const version = readVersion();
   const { nowMs } = options;
-  const sinceMs = Date.now();
+  const sinceMs = nowMs();
   const told = new Told();
   const tables = new TableWatch(() => ({ ...readTables(options.queues), setsFull: options.history.full() }));
   const toldProblems = new ToldProblems((statement) => {
@@ -89,7 +89,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   return {
     onClassified(topology, next) {
       options.history.usePicture(topology, next);
-      const fresh = told.learn(topology, next, options.circles(topology, next), Date.now());
+      const fresh = told.learn(topology, next, options.circles(topology, next), nowMs());
       for (const statement of fresh) options.onStatement(statement);
       options.onChange(unwell());
     },
@@ -112,7 +112,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     isUnwell: unwell,
     status() {
       const state = options.state();
-      const full = isGone(state) ? [] : tables.look(Date.now());
+      const full = isGone(state) ? [] : tables.look(nowMs());
       return buildStatus({ ...told, ...factsOf(options, told, full), state, problems, version, sinceMs });
     },
     async stats(endsOf) {
@@ -140,7 +140,7 @@ function factsOf(options: ReporterOptions, told: Told, full: readonly string[]) 
     overrides: reportsOf(options.overrides()),
     quarantined: namesOf(options.quarantined(), told.containers),
     warnings: [...options.slowed, ...told.listening, ...told.circles, ...told.foreign, ...full],
-    clockStartMs: Date.now() - performance.now(),
+    epochMs,
   };
 }
 

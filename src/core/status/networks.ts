@@ -11,15 +11,17 @@ export interface NetworkFacts {
   readonly classification: Classification;
   /** Ids of the networks that rules, sets and data plane enforce; none while the kernel refuses what it should hold. */
   readonly enforced: ReadonlySet<string>;
-  /** By network id. */
+  /** By network id; by the clock that only goes forward. */
   readonly guardedSince: ReadonlyMap<string, number>;
-  /** The daemon's start. */
+  /** The daemon's start, by the same clock. */
   readonly sinceMs: number;
+  /** A moment of that clock in milliseconds since the epoch. */
+  readonly epochMs: (ms: number) => number;
 }
 
 /** The networks that carry the label, those that are guarded first. */
 export function networkStatuses(facts: NetworkFacts): NetworkStatus[] {
-  const { classification, enforced, guardedSince, sinceMs } = facts;
+  const { classification, enforced, guardedSince, sinceMs, epochMs } = facts;
   const problemsOf = ({ id }: Pick<Network, "id">): readonly string[] =>
     classification.problems.get(id) ?? [];
   return [
@@ -33,7 +35,7 @@ export function networkStatuses(facts: NetworkFacts): NetworkStatus[] {
       lists: reportLists({ kind: "network", name: network.name }, network.lists),
       mode: network.labels.mode,
       labels: shownLabels(network.labels),
-      sinceMs: guardedSince.get(network.id) ?? sinceMs,
+      sinceMs: epochMs(guardedSince.get(network.id) ?? sinceMs),
       problems: problemsOf(network),
     })),
     ...classification.refused.map((network) => ({
@@ -46,7 +48,7 @@ export function networkStatuses(facts: NetworkFacts): NetworkStatus[] {
       lists: [],
       mode: "enforce" as const,
       labels: [],
-      sinceMs,
+      sinceMs: epochMs(sinceMs),
       problems: problemsOf(network),
     })),
   ];

@@ -7,11 +7,11 @@ import { reportContainers } from "./lists.ts";
 import { type NetworkFacts, networkStatuses, unlistedProblems } from "./networks.ts";
 import type { Problems } from "./problems.ts";
 
-type Copied = "state" | "version" | "sinceMs" | "engine" | "backend" | "resolver" | "counters" | "overrides";
+type Copied = "state" | "version" | "engine" | "backend" | "resolver" | "counters" | "overrides";
 
 export interface StatusFacts
   extends Pick<StatusReport, Copied | "quarantined">,
-    Pick<NetworkFacts, "guardedSince"> {
+    Pick<NetworkFacts, "guardedSince" | "sinceMs" | "epochMs"> {
   readonly problems: Problems;
   /** Undefined before the first picture. */
   readonly classification: Classification | undefined;
@@ -21,17 +21,15 @@ export interface StatusFacts
   readonly sandboxes: number;
   /** What no classification tells, in sentences. */
   readonly warnings: readonly string[];
-  /** When the clock that dates bridges began, milliseconds since the epoch. */
-  readonly clockStartMs: number;
 }
 
 export function buildStatus(facts: StatusFacts): StatusReport {
-  const { state, version, sinceMs, engine, backend, resolver, counters, problems } = facts;
+  const { state, version, engine, backend, resolver, counters, problems } = facts;
   return {
     state,
     healthy: isInForce(state) && problems.areBearable,
     version,
-    sinceMs,
+    sinceMs: facts.epochMs(facts.sinceMs),
     engine,
     backend,
     capture: { sandboxes: facts.sandboxes, problem: problems.at("capture") ?? problems.at("sandboxes") },
@@ -64,15 +62,14 @@ function listedNetworks({
   problems,
   classification,
   adopted,
-  guardedSince,
-  sinceMs,
+  ...since
 }: Pick<
   StatusFacts,
-  "problems" | "classification" | "state" | "adopted" | "guardedSince" | "sinceMs"
+  "problems" | "classification" | "state" | "adopted" | "guardedSince" | "sinceMs" | "epochMs"
 >): readonly NetworkStatus[] {
   if (classification === undefined || !isInForce(state)) return [];
   const enforced: ReadonlySet<string> = problems.areDecisive ? new Set() : adopted;
-  return networkStatuses({ classification, enforced, guardedSince, sinceMs });
+  return networkStatuses({ ...since, classification, enforced });
 }
 
 type Present = Pick<
@@ -89,12 +86,12 @@ const nothing: Present = {
   warnings: [],
 };
 
-function presentOf({ classification, clockStartMs, ...facts }: StatusFacts): Present {
+function presentOf({ classification, epochMs, ...facts }: StatusFacts): Present {
   return {
     containers: reportContainers(classification?.containers.services ?? []),
     held: (classification?.held ?? []).map(({ bridge, sinceMs }) => ({
       bridge,
-      sinceMs: Math.round(clockStartMs + sinceMs),
+      sinceMs: epochMs(sinceMs),
     })),
     overrides: facts.overrides,
     quarantined: facts.quarantined,

@@ -1,4 +1,4 @@
-// What `stats` reports while the clock of the host is set: a time daemon does that, and a virtual machine that
+// What `stats` and `status` report while the clock of the host is set: a time daemon does that, and a virtual machine that
 // is resumed.
 
 import assert from "node:assert/strict";
@@ -93,5 +93,12 @@ for (const [what, byMs] of [
       const [lookup, ...others] = networks.flatMap((each) => each.lookups);
       assert.deepEqual(others, []);
       assertRecent(lookup?.lastSeenMs);
+    });
+
+    it("changes nothing of how long a daemon has run, a network is guarded, and a bridge is held", (t) => {
+      setClock(t, byMs);
+      const { sinceMs, networks, held } = reporter.status();
+      assert.deepEqual([networks.length, held.length], [1, 1]);
+      for (const each of [sinceMs, networks[0]?.sinceMs, held[0]?.sinceMs]) assertRecent(each);
     });
   });

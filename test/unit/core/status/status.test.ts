@@ -55,7 +55,7 @@ function facts(change: Partial<StatusFacts> = {}): StatusFacts {
     adopted: new Set(["app"]),
     sandboxes: 0,
     warnings: ["full"],
-    clockStartMs: 10_000,
+    epochMs: (ms) => 10_000 + ms,
     ...change,
   };
 }
@@ -132,10 +132,11 @@ describe("networks", () => {
       enforced: new Set(),
       guardedSince: new Map([["app", 2]]),
       sinceMs: 1,
+      epochMs: (ms) => 10 + ms,
     });
     assert.deepEqual(
       statuses.map(({ sinceMs }) => sinceMs),
-      [2, 1, 1],
+      [12, 11, 11],
     );
   });
 });
