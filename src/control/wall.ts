@@ -4,8 +4,9 @@
 import type { Classification } from "../core/classify/networks.ts";
 import { findDirectAccess } from "../core/firewall/direct-access.ts";
 import { findForeignMarks, renderForeignMark } from "../core/firewall/foreign-marks.ts";
-import type { Family, IpAddress } from "../core/model/address.ts";
+import type { IpAddress } from "../core/model/address.ts";
 import type { Topology } from "../core/model/topology.ts";
+import type { ChangedRules } from "../edge/kernel/firewall.ts";
 import { createSets, setsAreFilled, setsExist } from "../edge/kernel/ipset/desired-sets.ts";
 import type { Readiness } from "../edge/kernel/readiness.ts";
 import { readQuarantine } from "./quarantine.ts";
@@ -24,9 +25,9 @@ export interface Wall {
   followParts(): boolean;
   /**
    * Puts the rules of both families right, after recreating the sets that they name if these were destroyed. Resolves
-   * to the families that had to change.
+   * to what had to change.
    */
-  applyRules(): Promise<readonly Family[]>;
+  applyRules(): Promise<readonly ChangedRules[]>;
   /** True while another reading of the engine's networks would release a bridge, or tell that a network has lost its. */
   awaitsReading(): boolean;
   /**

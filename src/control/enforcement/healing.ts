@@ -1,9 +1,10 @@
 // The rules, put right whenever they are not as they should be: whose change that was, and what may follow on it.
 
 import { declareCounters } from "../../core/counters/registry.ts";
-import type { Family } from "../../core/model/address.ts";
+import type { TableName } from "../../core/firewall/rules/parts.ts";
 import type { ProblemPlace } from "../../core/status/problems.ts";
 import type { Log } from "../../edge/host/log.ts";
+import type { ChangedRules } from "../../edge/kernel/firewall.ts";
 import { messageOf } from "../../errors.ts";
 import type { Reporter } from "../reporter.ts";
 import { createSchedule } from "../schedule.ts";
@@ -30,6 +31,12 @@ export interface HealingOptions {
 /** Other software that changes the rules so often opens what is guarded for a good part of the time. */
 const rival = { times: 6, withinMs: 60_000 } as const;
 const rivalPlace: ProblemPlace = "work: rules of others";
+
+/**
+ * Whether rules of this table decide what passes. Those in filter let redirected lookups in, and tell of what is denied.
+ * Engines before 28 put rules of their own before them with each network that they make.
+ */
+const decides = (table: TableName): boolean => table !== "filter";
 
 export class Healing {
   readonly #options: HealingOptions;
@@ -77,23 +84,24 @@ export class Healing {
     const { wall, reporter, mayWork, onInstalled } = this.#options;
     if (!mayWork()) return;
     this.#problem = undefined;
-    const families = await wall.applyRules();
-    this.#notePutRight(this.#isInstalled ? families : []);
+    const changed = await wall.applyRules();
+    this.#notePutRight(this.#isInstalled ? changed : []);
     this.#isInstalled = true;
     onInstalled();
     reporter.clearProblem("rules");
   }
 
-  #notePutRight(families: readonly Family[]): void {
+  #notePutRight(changed: readonly ChangedRules[]): void {
     const { reporter, log, nowMs } = this.#options;
-    for (const family of families) {
+    for (const { family } of changed) {
       log.warn("rules put right", { family });
       rulesPutRight[`IPv${family}`].add();
     }
-    const all = families.length === 0 ? this.#putRightAtMs : [...this.#putRightAtMs, nowMs()];
+    const isRivals = changed.some(({ tables }) => tables.some(decides));
+    const all = isRivals ? [...this.#putRightAtMs, nowMs()] : this.#putRightAtMs;
     this.#putRightAtMs = all.slice(-rival.times);
     const [first = 0, last = 0] = [this.#putRightAtMs[0], this.#putRightAtMs.at(-1)];
-    if (families.length > 0 && this.#putRightAtMs.length === rival.times && last - first < rival.withinMs)
+    if (isRivals && this.#putRightAtMs.length === rival.times && last - first < rival.withinMs)
       reporter.onProblem(
         rivalPlace,
         `other software changes the rules again and again: put right ${rival.times} times within a minute, and what is denied passes in between; find what writes iptables rules on this host (the log says when), and stop it`,

@@ -2,8 +2,7 @@
 
 import type { RulesetOptions } from "../../core/firewall/ruleset/options.ts";
 import { desiredRules } from "../../core/firewall/ruleset.ts";
-import type { Family } from "../../core/model/address.ts";
-import type { Firewall, Ruleset } from "../../edge/kernel/firewall.ts";
+import type { ChangedRules, Firewall, Ruleset } from "../../edge/kernel/firewall.ts";
 
 /** What may change in the rules while the daemon runs. */
 export type RuleSwitches = Required<
@@ -60,8 +59,8 @@ export class WallRules {
     this.#ruleset = this.#desired();
   }
 
-  /** Resolves to the families that had to change. */
-  async apply(): Promise<readonly Family[]> {
+  /** Resolves to what had to change. */
+  async apply(): Promise<readonly ChangedRules[]> {
     const { firewall, restoreSets, setsExist } = this.#options;
     for (let round = 1; ; round++) {
       if (!setsExist()) restoreSets();

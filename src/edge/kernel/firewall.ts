@@ -1,5 +1,6 @@
 // The host's firewall, as the control plane sees it: rules are values, and the code that writes them is below.
 
+import type { TableName } from "../../core/firewall/rules/parts.ts";
 import type { Table } from "../../core/firewall/rules/table.ts";
 import type { Family } from "../../core/model/address.ts";
 import type { Readiness } from "./readiness.ts";
@@ -7,12 +8,17 @@ import type { Readiness } from "./readiness.ts";
 /** What should stand, by family. */
 export type Ruleset = ReadonlyMap<Family, readonly Table[]>;
 
+/** The tables of a family in which rules of ours were others than they should be. */
+export interface ChangedRules {
+  readonly family: Family;
+  readonly tables: readonly TableName[];
+}
+
 export interface Firewall {
   /**
-   * Brings the rules to what is desired, both families side by side, and reads them back; resolves to the families that
-   * had to change. The same value each time is known to be about the same rules. Calls must not overlap.
+   * Brings the rules to what is desired, both families side by side, and reads them back; resolves to what had to change. The same value each time is known to be about the same rules. Calls must not overlap.
    */
-  apply(desired: Ruleset): Promise<readonly Family[]>;
+  apply(desired: Ruleset): Promise<readonly ChangedRules[]>;
   /** Has the kernel look at what apply() would do, and changes nothing. @throws DockerwallError KERNEL_REFUSED */
   dryRun(desired: Ruleset): Promise<void>;
   /** Whether the rules are what is desired, without touching them. */

@@ -70,9 +70,9 @@ function start(guardsPorts = false, { isReading = () => false, onClassify = () =
     followParts: () => false,
     quarantine,
     applyRules: async () => {
-      const applied = inForce === demanded ? [] : ([4, 6] as const);
+      const changed = inForce === demanded ? [] : ([4, 6] as const);
       inForce = demanded;
-      return applied;
+      return changed.map((family) => ({ family, tables: ["raw"] }));
     },
     demandSenders() {
       if (demanded) return false;

@@ -41,6 +41,11 @@ export function planRules(
   return parts.filter((part) => part !== "").join("");
 }
 
+/** The tables that a restore file changes. */
+export function tablesOf(plan: string): readonly TableName[] {
+  return [...plan.matchAll(/^\*(\w+)$/gm)].map(([, name = ""]) => name as TableName);
+}
+
 /** Whether a change in this chain (undefined: of the whole table) may have touched what is desired. */
 export function concernsRules(desired: readonly Table[], table: string, chain: string | undefined): boolean {
   const own = desired.find((candidate) => candidate.name === table);

@@ -33,10 +33,12 @@ export function createFirewall(
       wanted = desired;
       // All are waited for: who goes on while one still writes would write over it.
       const results = await Promise.allSettled(
-        [...desired].map(async ([family, tables]) => ((await used.apply(family, tables)) ? [family] : [])),
+        [...desired].map(async ([family, tables]) => ({ family, tables: await used.apply(family, tables) })),
       );
       throwRefusals(results.flatMap((result) => (result.status === "rejected" ? [result.reason] : [])));
-      return results.flatMap((result) => (result.status === "fulfilled" ? result.value : []));
+      return results
+        .flatMap((result) => (result.status === "fulfilled" ? result.value : []))
+        .filter(({ tables }) => tables.length > 0);
     },
 
     async dryRun(desired) {

@@ -3,7 +3,8 @@
 
 import type { Missing } from "../../../core/firewall/rules/made.ts";
 import { parseSave } from "../../../core/firewall/rules/observed.ts";
-import { planRules } from "../../../core/firewall/rules/plan.ts";
+import type { TableName } from "../../../core/firewall/rules/parts.ts";
+import { planRules, tablesOf } from "../../../core/firewall/rules/plan.ts";
 import type { Table } from "../../../core/firewall/rules/table.ts";
 import type { Family } from "../../../core/model/address.ts";
 import { DockerwallError, messageOf } from "../../../errors.ts";
@@ -15,13 +16,19 @@ import { type Backend, type RuleTools, toolName, toolsOf } from "./tools.ts";
 
 export interface Iptables {
   /** Brings one family's rules to what is desired, reads them back, and tells whether anything had to change. */
-  apply(family: Family, desired: readonly Table[]): Promise<boolean>;
+  apply(family: Family, desired: readonly Table[]): Promise<readonly TableName[]>;
   /** Has the kernel look at what would be done, and changes nothing. @throws DockerwallError KERNEL_REFUSED */
   dryRun(family: Family, desired: readonly Table[]): Promise<void>;
   /** What iptables-save prints, rules of other software with ours. */
   save(family: Family): Promise<string>;
   /** Whether the rules are what is desired, without touching them. */
   stands(family: Family, desired: readonly Table[]): Promise<boolean>;
+}
+
+/** What a look at the bytes of rules came to: whether they are as they should be, and what was changed so that they are. */
+interface Quickly {
+  readonly isEqual: boolean;
+  readonly changed: readonly TableName[];
 }
 
 /** Others may be changing rules between our look and our restore; then we look again, so many times. */
@@ -89,21 +96,22 @@ class RestoredRules implements Iptables {
     return planFor(desired, text) === "" && !this.#isHidden(family, desired, text);
   }
 
-  async apply(family: Family, desired: readonly Table[]): Promise<boolean> {
-    if (this.#isAsNever(family, desired)) return false;
+  async apply(family: Family, desired: readonly Table[]): Promise<readonly TableName[]> {
+    if (this.#isAsNever(family, desired)) return [];
     // First, as all that follows is about rules, which read the same in a table that is switched off.
     const woken = this.#backend === "nft" && wakeTables(nftTables(family, desired));
+    const changed = new Set<TableName>(woken ? desired.map(({ name }) => name) : []);
     const quickly = await this.#applyByBytes(family, desired);
-    if (quickly === "equal") return woken;
+    for (const name of quickly.changed) changed.add(name);
+    if (quickly.isEqual) return [...changed];
     let found = await this.#look(family, desired);
     const before = found.text;
     let plan = planFor(desired, before);
-    let changed = woken || quickly === "applied";
     let refused: unknown;
     for (let round = 0; round < rounds && plan !== ""; round++) {
-      changed = true;
       const missing = round === 0 && desired.length > 0 ? this.#missingFor(family, desired) : undefined;
       const input = planRules(desired, parseSave(found.text), missing);
+      for (const name of tablesOf(input)) changed.add(name);
       refused = await refusalOf(() => this.#tools.restore(family, input));
       found = await this.#look(family, desired);
       plan = planFor(desired, found.text);
@@ -112,8 +120,8 @@ class RestoredRules implements Iptables {
     if (this.#isHidden(family, desired, found.text))
       throw new DockerwallError("KERNEL_REFUSED", unreadableSentence(family, unreadableTables(found.text)));
     this.#remembered?.learn(family, desired, found);
-    if (desired.length === 0 && changed) await this.#remembered?.removeMade(family, before);
-    return changed;
+    if (desired.length === 0 && changed.size > 0) await this.#remembered?.removeMade(family, before);
+    return [...changed];
   }
 
   /** Nothing of ours is to be there, and nothing can be: of the variant that is not used this is asked all the time. */
@@ -127,17 +135,17 @@ class RestoredRules implements Iptables {
   }
 
   /** By bytes, and with one process at most: who waits for more is an open door. It is read back afterwards. */
-  async #applyByBytes(family: Family, desired: readonly Table[]): Promise<"equal" | "applied" | "unknown"> {
+  async #applyByBytes(family: Family, desired: readonly Table[]): Promise<Quickly> {
     const observed = this.#remembered?.observe(family, desired);
-    if (observed === undefined) return "unknown";
-    if (planRules(desired, observed) === "") return "equal";
+    if (observed === undefined) return { isEqual: false, changed: [] };
+    if (planRules(desired, observed) === "") return { isEqual: true, changed: [] };
     try {
       const input = planRules(desired, observed, this.#missingFor(family, desired));
       await this.#tools.restore(family, input);
-      return "applied";
+      return { isEqual: false, changed: tablesOf(input) };
     } catch {
       // Changed again meanwhile; the comparison with iptables-save that follows reports what is still in the way.
-      return "unknown";
+      return { isEqual: false, changed: [] };
     }
   }
 

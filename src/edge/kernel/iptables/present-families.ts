@@ -29,7 +29,7 @@ export function sparingAbsent(
   }
 
   return {
-    apply: (family, desired) => unlessAbsent(family, false, () => variant.apply(family, desired)),
+    apply: (family, desired) => unlessAbsent(family, [], () => variant.apply(family, desired)),
     dryRun: (family, desired) => unlessAbsent(family, undefined, () => variant.dryRun(family, desired)),
     save: (family) => unlessAbsent(family, "", () => variant.save(family)),
     stands: (family, desired) => unlessAbsent(family, true, () => variant.stands(family, desired)),

@@ -3,17 +3,17 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { Healing } from "../../../../src/control/enforcement/healing.ts";
-import type { Family } from "../../../../src/core/model/address.ts";
+import type { ChangedRules } from "../../../../src/edge/kernel/firewall.ts";
 
 let happened: string[];
-let changed: readonly Family[] | Error;
+let changed: readonly ChangedRules[] | Error;
 let mayWork: boolean;
 let healing: Healing;
 let nowMs: number;
 
 beforeEach(() => {
   happened = [];
-  changed = [4, 6];
+  changed = ([4, 6] as const).map((family) => ({ family, tables: ["raw"] }));
   mayWork = true;
   nowMs = 0;
   healing = new Healing({
@@ -67,7 +67,7 @@ describe("rules that differ", () => {
   });
 
   it("again and again are a problem until a minute has passed without", async () => {
-    changed = [4];
+    changed = [{ family: 4, tables: ["filter", "mangle"] }];
     await healing.install();
     const problems = (): readonly string[] => happened.filter((line) => line.startsWith("work: rules"));
     for (let round = 0; round < 5; round++) {
@@ -86,5 +86,16 @@ describe("rules that differ", () => {
     nowMs += 2_000;
     await healing.heal();
     assert.deepEqual(problems(), ["work: rules of others are well"]);
+  });
+
+  it("in the table filter alone are no rival's: an engine's own come before them with each network", async () => {
+    changed = [{ family: 4, tables: ["filter"] }];
+    await healing.install();
+    for (let round = 0; round < 20; round++) await healing.heal();
+    assert.deepEqual(
+      happened.filter((line) => line.startsWith("work: rules of others:")),
+      [],
+    );
+    assert.equal(happened.filter((line) => line === "put right: IPv4").length, 20);
   });
 });

@@ -17,7 +17,7 @@ function start(tried: boolean): WallRules {
       apply: async (ruleset) => {
         meets.shift()?.();
         applied.push(ruleset);
-        return [4];
+        return [{ family: 4, tables: ["raw"] as const }];
       },
       dryRun: async () => {
         tries += 1;
@@ -75,7 +75,7 @@ describe("the wall's rules", () => {
 
   it("are put in again when their sets were destroyed meanwhile, five times at most", async () => {
     meets = [destroyed, destroyed];
-    assert.deepEqual(await start(true).apply(), [4]);
+    assert.deepEqual(await start(true).apply(), [{ family: 4, tables: ["raw"] }]);
     meets = Array.from({ length: 5 }, () => destroyed);
     await assert.rejects(start(true).apply(), /the set does not exist/);
     assert.equal(meets.length, 0);
