@@ -33,10 +33,17 @@ export function parseOverride(comment: string, endsAtMs: number | undefined): Ov
   return { target: { kind, name }, entry, endsAtMs };
 }
 
-/** The same entry with `!` in front, or without. Undefined when it cannot be parsed. */
+/** The same entry with `!` in front, or without, as it is kept; undefined when it, or that form, cannot be parsed. */
 export function withNegation(text: string, negated: boolean): string | undefined {
   const result = parseEntry(text);
-  return "entry" in result ? renderEntry({ ...result.entry, negated }) : undefined;
+  if ("problem" in result) return undefined;
+  const kept = renderEntry({ ...result.entry, negated });
+  return "entry" in parseEntry(kept) ? kept : undefined;
+}
+
+/** What an override is about, whether it grants it or takes it away: its entry without the `!`. */
+export function subjectOf({ entry }: Pick<Override, "entry">): string {
+  return entry.startsWith("!") ? entry.slice(1) : entry;
 }
 
 /** Overrides by their target, for looking up many targets. */

@@ -51,22 +51,19 @@ export function changeOverrides(request: OverrideRequest, context: OverrideConte
   const target =
     (request.verb === "undo" ? departedTarget(request.target, context) : undefined) ??
     findTarget(request.target, context);
-  const entries = checkEntries(request, context.presets);
+  const entries = readEntries(request, context.presets);
   if (request.verb === "undo") {
     context.overrides.remove(target, entries);
     return target;
   }
-  const negated = request.verb === "deny";
   const endsAtMs =
     request.forSeconds === undefined ? undefined : context.uptimeMs + request.forSeconds * 1000;
-  context.overrides.add(
-    entries.map((entry): Override => ({ target, entry: withNegation(entry, negated) ?? entry, endsAtMs })),
-  );
+  context.overrides.add(entries.map((entry): Override => ({ target, entry, endsAtMs })));
   return target;
 }
 
-/** Entries in canonical form, without `!`: the verb says what they do. */
-function checkEntries({ entries, verb, target }: OverrideRequest, presets: Presets): readonly string[] {
+/** Entries in the form in which they are kept; for `undo` without `!`. People leave that out: the verb says what they do. */
+function readEntries({ entries, verb, target }: OverrideRequest, presets: Presets): readonly string[] {
   const text = entries.join(" ");
   const words = text.split(/[\s,]+/).filter((word) => word !== "");
   const negated = words.find((word) => word.startsWith("!"));
@@ -81,10 +78,26 @@ function checkEntries({ entries, verb, target }: OverrideRequest, presets: Prese
   // The override's preset may be gone from the policy file by now.
   if (verb === "undo") return words.map((word) => withNegation(word, false) ?? word);
   requireEntries(text, presets, `${verb} ${target}`);
-  return words.flatMap((word) => {
-    const parsed = parseEntry(word);
-    return "entry" in parsed ? [renderEntry(parsed.entry)] : [];
+  return words.map((word) => {
+    const kept = withNegation(word, verb === "deny");
+    if (kept !== undefined) return kept;
+    // What is kept and cannot be read takes away everything.
+    throw new DockerwallError(
+      "BAD_ENTRY",
+      `${verb} ${target}, entry ${JSON.stringify(word)}: ${whyNot(word)}`,
+    );
   });
+}
+
+/** Why an entry that can be granted cannot be taken away. */
+function whyNot(word: string): string {
+  const parsed = parseEntry(word);
+  if (!("entry" in parsed) || parsed.entry.kind !== "domain" || parsed.entry.within === undefined)
+    return "it cannot be taken away";
+  const { within: prefix, ...name } = parsed.entry;
+  const { service, negated } = name;
+  const range = renderEntry({ kind: "prefix", prefix, service, negated });
+  return `deny takes a name or a range, not both; deny ${renderEntry(name)} or ${range}`;
 }
 
 /** A target of overrides that is gone or was renamed: the overrides can still be taken back by its old name. */

@@ -1,7 +1,7 @@
 // The overrides that there are, each under a number that is free. What the kernel keeps of them is not known here.
 
 import { hasEnded } from "../entry-list.ts";
-import { type Override, type OverrideTarget, withNegation } from "../override.ts";
+import { type Override, type OverrideTarget, subjectOf } from "../override.ts";
 
 /** A change of the book, to be made in the kernel too. */
 export interface Numbered {
@@ -45,16 +45,16 @@ export class OverrideBook {
 
   /** Those that say the opposite. */
   opposites(override: Override): readonly number[] {
-    const entry = withNegation(override.entry, !override.entry.startsWith("!"));
-    if (entry === undefined) return [];
-    return this.#numbersOf((known) => isSame(known, { ...override, entry }));
+    const subject = subjectOf(override);
+    return this.#numbersOf(
+      (known) =>
+        isOf(known, override.target) && known.entry !== override.entry && subjectOf(known) === subject,
+    );
   }
 
   /** Those of a target for this entry, granting and denying alike; `entry` is without `!`. */
   about(target: OverrideTarget, entry: string): readonly number[] {
-    return this.#numbersOf(
-      (override) => isOf(override, target) && withNegation(override.entry, false) === entry,
-    );
+    return this.#numbersOf((override) => isOf(override, target) && subjectOf(override) === entry);
   }
 
   put(number: number, override: Override): void {

@@ -54,9 +54,23 @@ describe("withNegation", () => {
     ["@Debian:443", true, "!@debian:443"],
     ["203.0.113.7", true, "!203.0.113.7/32"],
     ["localhost", true, undefined],
+    ["a.example.com@10.1.2.3/8", false, "a.example.com@10.0.0.0/8"],
+    ["a.example.com@10.0.0.0/8", true, undefined],
   ];
   for (const [text, negated, expected] of cases)
     it(`${text}, ${negated}, is ${expected}`, () => assert.equal(withNegation(text, negated), expected));
+});
+
+/** Whatever a list may hold can be kept, or is known not to be, in either form. */
+it("withNegation gives nothing that cannot be read again", () => {
+  const hosts = ["a.example.com", "*.a.example.com", "a*.b.example.com", "@debian", "host", "10.1.2.3"];
+  const ranges = ["", "@10.0.0.0/8", "@[2001:db8::]"];
+  for (const host of hosts)
+    for (const range of ranges)
+      for (const negated of [false, true]) {
+        const form = withNegation(`${host}${range}:443/tcp`, negated);
+        if (form !== undefined) assert.equal(withNegation(form, negated), form);
+      }
 });
 
 describe("overridesOf", () => {

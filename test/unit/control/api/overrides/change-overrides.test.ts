@@ -146,6 +146,14 @@ const refused: readonly [
     /"!a\.example\.com": leave out the `!`; allow grants, deny takes away/,
   ],
   ["deny", "app", "!a.example.com", "BAD_ENTRY", /leave out the `!`/],
+  [
+    "deny",
+    "app",
+    "a.example.com *.Example.com@10.1.2.3/8:5432/tcp",
+    "BAD_ENTRY",
+    /deny app, entry "\*\.Example\.com@10\.1\.2\.3\/8:5432\/tcp": .* not both; deny \*\.example\.com:5432\/tcp or 10\.0\.0\.0\/8:5432\/tcp/,
+  ],
+  ["deny", "app", "a.example.com@2001:db8::/32", "BAD_ENTRY", /deny a\.example\.com or 2001:db8::\/32$/],
   ["undo", "app", "!a.example.com", "BAD_ENTRY", /leave out the `!`/],
   [
     "allow",
@@ -178,6 +186,13 @@ describe("changeOverrides", () => {
     change("allow", "app", "bücher.example:443");
     change("deny", "app", "203.0.113.7");
     assert.equal(change("undo", "app", "BÜCHER.example.:443 203.0.113.7/32"), "network app: ");
+  });
+  it("allows and takes back a name in a range", () => {
+    assert.equal(
+      change("allow", "app", "db.example.com@10.0.0.0/8:5432"),
+      "network app: db.example.com@10.0.0.0/8:5432",
+    );
+    assert.equal(change("undo", "app", "DB.example.com@10.9.9.9/8:5432"), "network app: ");
   });
   it("undo takes back an override whose preset is gone from the policy file", () => {
     const own = parsePresetEntries("mirror", ["apt.example.org"]);

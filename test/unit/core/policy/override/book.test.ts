@@ -46,6 +46,13 @@ describe("the book of overrides", () => {
     assert.deepEqual(book.about(namesake, "a.example.com"), [3]);
   });
 
+  it("finds what is kept in a form that cannot be read", () => {
+    put(of(app, "!db.example.com@10.0.0.0/8:5432"));
+    assert.deepEqual(book.about(app, "db.example.com@10.0.0.0/8:5432"), [1]);
+    assert.deepEqual(book.opposites(of(app, "db.example.com@10.0.0.0/8:5432")), [1]);
+    assert.deepEqual(book.opposites(of(app, "!db.example.com@10.0.0.0/8:5432")), []);
+  });
+
   it("knows which have ended, and when the next one does", () => {
     assert.equal(book.nextEndMs(), undefined);
     put(of(app, "a.example.com", 10));
