@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
-import { serviceCovers } from "../../src/core/model/service.ts";
+import { serviceGrants } from "../../src/core/model/service.ts";
 import { parseAllowlist, renderProblem } from "../../src/core/policy/allowlist.ts";
 import { decideName } from "../../src/core/policy/decide.ts";
 import { type Entry, renderEntry } from "../../src/core/policy/entry.ts";
@@ -150,7 +150,7 @@ function checkAccepted(entries: readonly Entry[]): void {
   const packet = { ipProtocol: 6, port: 443 };
   const passes =
     decision.allowed &&
-    decision.services.some((service) => serviceCovers(service, packet.ipProtocol, packet.port));
+    decision.services.some((service) => serviceGrants(service, packet.ipProtocol, packet.port));
   assert.equal(passes, passesByName(entries, name, packet), `${name} by ${rendered.join(" ")}`);
 }
 

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { parsePrefix } from "../../src/core/model/address.ts";
 import { anyService, type Protocol, type Service } from "../../src/core/model/service.ts";
-import type { Entry } from "../../src/core/policy/entry.ts";
+import { type Entry, parseEntry } from "../../src/core/policy/entry.ts";
 
 /** With the prototype that a parser's objects have. */
 const record = <T>(model: { [Key in keyof T]: fc.Arbitrary<T[Key]> }): fc.Arbitrary<T> =>
@@ -18,9 +18,10 @@ export const names: fc.Arbitrary<string> = fc
   .tuple(fc.array(fc.constantFrom("a", "b", "ab", "_x", "a-1", "aab", "a\\.b"), { maxLength: 3 }), owner)
   .map(([labels, rest]) => [...labels, rest].join("."));
 
+/** Around port 53 too, which counts only where it is written alone. */
 const ports = fc
-  .tuple(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 0, max: 4 }))
-  .map(([from, width]) => ({ from, to: from + width }));
+  .tuple(fc.constantFrom(0, 0, 49), fc.integer({ min: 1, max: 8 }), fc.integer({ min: 0, max: 4 }))
+  .map(([above, from, width]) => ({ from: above + from, to: above + from + width }));
 
 /** What can be written: `other` is left out. */
 export const services: fc.Arbitrary<Service> = fc.oneof(
@@ -94,11 +95,29 @@ export const entries: fc.Arbitrary<Entry> = fc
   .tuple(grants, intoRanges, fc.integer({ min: 0, max: 5 }))
   .map(([entry, intoRange, dice]) => (dice === 5 ? intoRange : { ...entry, negated: dice === 0 }));
 
+/** Entries for one name and for where it leads, with ports around that of lookups. */
+export const nearLookups: fc.Arbitrary<Entry> = fc
+  .tuple(
+    fc.constantFrom("", "", "!"),
+    fc.constantFrom(...["a.example.com", "*.example.com", "203.0.113.7", "203.0.113.0/24", "10.0.0.0/8"]),
+    fc.constantFrom(...["", ":53", ":50-53", ":50-52", ":53-54", ":54", ":1-52", ":54-65535", ":1-65535"]),
+    fc.constantFrom("", "", "/tcp", "/udp"),
+  )
+  .map((parts) => {
+    const parsed = parseEntry(parts.join(""));
+    if ("problem" in parsed || parsed.entry.kind === "preset") throw new TypeError(parts.join(""));
+    return parsed.entry;
+  });
+
 /** Protocol number and port of packets that the services above tell apart. */
 export const packets = fc.oneof(
   record({
     ipProtocol: fc.constantFrom(6, 17),
-    port: fc.oneof(fc.integer({ min: 1, max: 14 }), fc.constantFrom(443, 65_529, 65_535)),
+    port: fc.oneof(
+      fc.integer({ min: 1, max: 14 }),
+      fc.integer({ min: 50, max: 56 }),
+      fc.constantFrom(443, 65_529, 65_535),
+    ),
   }),
   fc.constant({ ipProtocol: 1, port: undefined }),
 );

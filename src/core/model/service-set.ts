@@ -1,7 +1,7 @@
 // Sets of services, for `!` entries (what is left after taking something away) and for presets that are narrowed to
 // ports. A set consists of port ranges for each protocol, and of whether every other protocol is in it.
 
-import { anyService, type Protocol, type Service } from "./service.ts";
+import { anyService, isDnsService, type Protocol, type Service } from "./service.ts";
 
 /** Inclusive. */
 interface Range {
@@ -36,6 +36,17 @@ export function subtractServices(
 /** What both have in common. */
 export function intersectServices(a: readonly Service[], b: readonly Service[]): readonly Service[] {
   return subtractServices(a, subtractServices([anyService], b));
+}
+
+/**
+ * What a cut leaves of what entries grant, but port 53 that stood among others before: only who writes it alone names a
+ * resolver past the policy.
+ */
+export function withoutNewResolvers(
+  before: readonly Service[],
+  left: readonly Service[],
+): readonly Service[] {
+  return before.some(isDnsService) ? left : left.filter((service) => !isDnsService(service));
 }
 
 function setOf(services: readonly Service[]): ServiceSet {

@@ -4,7 +4,7 @@
 import { isInside } from "../dns/address-filter.ts";
 import { addressBytes, type IpAddress, type Prefix, prefixContains, renderPrefix } from "../model/address.ts";
 import { isDnsService, isLookup, type Service, serviceCovers, serviceGrants } from "../model/service.ts";
-import { intersectServices, subtractServices } from "../model/service-set.ts";
+import { intersectServices, subtractServices, withoutNewResolvers } from "../model/service-set.ts";
 import { type DomainEntry, type Entry, isSingle } from "./entry.ts";
 import { type CompiledList, hasEnded } from "./entry-list.ts";
 
@@ -132,9 +132,14 @@ function termOf(
   matches: readonly MatchedEntry[],
   taking: readonly MatchedEntry[],
 ): Term {
-  const granted = matches.map(serviceOf);
-  const services = taking.length === 0 ? granted : subtractServices(granted, taking.map(serviceOf));
+  const services = withoutTaken(matches.map(serviceOf), taking);
   return { endsAtMs: first.endsAtMs, within: withinOf(first), services };
+}
+
+/** What `!` entries leave of services of one term. */
+function withoutTaken(services: readonly Service[], taking: readonly MatchedEntry[]): readonly Service[] {
+  if (taking.length === 0) return services;
+  return withoutNewResolvers(services, subtractServices(services, taking.map(serviceOf)));
 }
 
 /** Of all terms. */
@@ -209,8 +214,7 @@ export function termsAt(
   if (taken.length === 0 && !inside && terms.every(isAnywhere)) return terms;
   const left: Term[] = [];
   const keep = (term: Term): void => {
-    const services =
-      taken.length === 0 ? term.services : subtractServices(term.services, taken.map(serviceOf));
+    const services = withoutTaken(term.services, taken);
     if (services.length > 0) left.push(services === term.services ? term : { ...term, services });
   };
   for (const term of terms) {
@@ -230,8 +234,9 @@ function isAnywhere({ within, services }: Term): boolean {
 /** What the name and an entry for its address both allow, while both do. */
 function commonTerm({ services, endsAtMs = Infinity, within }: Term, match: MatchedEntry): Term {
   const end = Math.min(endsAtMs, match.endsAtMs ?? Infinity);
+  const its = serviceOf(match);
   return {
-    services: intersectServices(services, [serviceOf(match)]),
+    services: withoutNewResolvers([...services, its], intersectServices(services, [its])),
     within,
     endsAtMs: end === Infinity ? undefined : end,
   };
@@ -245,9 +250,7 @@ export function isTakenAway(
   nowMs: number,
 ): boolean {
   const { taken } = addressRights(policy, address, nowMs);
-  if (taken.length === 0) return false;
-  const away = taken.map(serviceOf);
-  return terms.every(({ services }) => subtractServices(services, away).length === 0);
+  return taken.length > 0 && terms.every(({ services }) => withoutTaken(services, taken).length === 0);
 }
 
 /** Whether the name may lead to the host itself: a `host` entry opens there what the name allows. */

@@ -2,7 +2,7 @@
 // can add more, or replace these.
 
 import { nearestOf } from "../model/did-you-mean.ts";
-import { intersectServices } from "../model/service-set.ts";
+import { intersectServices, withoutNewResolvers } from "../model/service-set.ts";
 import { type Entry, type PresetReference, parseEntry, renderEntry, renderSuffix } from "./entry.ts";
 
 /** Entries by the name of their preset, lower case, without the `@`. */
@@ -32,13 +32,15 @@ function suggestion(name: string, presets: Presets): string {
   return `; the presets are ${[...presets.keys()].map((known) => `@${known}`).join(" ")}`;
 }
 
-function narrow(entry: Entry, { service }: PresetReference): Entry[] {
+function narrow(entry: Entry, { service, negated }: PresetReference): Entry[] {
   if (service.protocol === "any" && service.ports === "any") return [entry];
   const own =
     entry.kind === "host"
       ? { protocol: entry.protocol, ports: { from: entry.from, to: entry.to } }
       : entry.service;
-  return intersectServices([own], [service]).flatMap((common): Entry[] => {
+  const both = intersectServices([own], [service]);
+  const kept = negated || entry.kind === "host" ? both : withoutNewResolvers([own, service], both);
+  return kept.flatMap((common): Entry[] => {
     if (entry.kind !== "host") return [{ ...entry, service: common }];
     const { protocol, ports } = common;
     if (ports === "any" || protocol === "other") return [];

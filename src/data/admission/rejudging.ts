@@ -2,8 +2,8 @@
 
 import type { Membership } from "../../core/askers/index-of-askers.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import type { Service } from "../../core/model/service.ts";
-import { intersectServices } from "../../core/model/service-set.ts";
+import { isDnsService, type Service } from "../../core/model/service.ts";
+import { intersectServices, withoutNewResolvers } from "../../core/model/service-set.ts";
 import { decideName, type Term, termsAt } from "../../core/policy/decide.ts";
 import type { Owners } from "./owners.ts";
 import type { Rights } from "./rights.ts";
@@ -109,7 +109,7 @@ function narrowRights(
         const terms = termsAt(policy, decision.terms, at, nowMs());
         const ends = new Set(terms.map(({ endsAtMs = Number.POSITIVE_INFINITY }) => endsAtMs));
         return [...ends].flatMap((endsAtMs) =>
-          intersectServices([service], lasting(terms, endsAtMs)).map((common) => ({
+          commonServices(service, lasting(terms, endsAtMs)).map((common) => ({
             domain: name,
             service: common,
             endsAtMs,
@@ -118,6 +118,12 @@ function narrowRights(
       }),
     ),
   );
+}
+
+/** What a right keeps: one to other ports, too, opened port 53 as little as an entry for them. */
+function commonServices(right: Service, allowed: readonly Service[]): readonly Service[] {
+  const alike = allowed.filter((service) => isDnsService(service) === isDnsService(right));
+  return withoutNewResolvers([right], intersectServices([right], alike));
 }
 
 /** The services that are allowed until then at least. */

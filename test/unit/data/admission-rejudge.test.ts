@@ -171,6 +171,16 @@ describe("rejudge", () => {
     );
   });
 
+  it("takes a right to ports around 53 for none to port 53, which is opened when it is looked up", () => {
+    const label = "a.example.com:53/udp";
+    look(web, "a.example.com:50-53/udp", "a.example.com", one);
+    rejudge(viewOf({ [web]: "a.example.com:50-53/udp" }));
+    rejudge(viewOf({ [web]: label }));
+    assert.deepEqual(open(), []);
+    look(web, label, "a.example.com", one);
+    assert.deepEqual(open(), ["203.0.113.1,17:53,198.19.1.2"]);
+  });
+
   it("keeps what another name of the address still allows", () => {
     look(web, "*.example.com:443/tcp", "a.example.com", one);
     look(web, "*.example.com:443/tcp", "b.example.com", one);

@@ -85,6 +85,7 @@ describe("intersectServices", () => {
 /** Where ranges of the samples begin and end, and their neighbours. */
 const sampledPorts = [
   ...Array.from({ length: 16 }, (_, index) => index + 1),
+  ...Array.from({ length: 16 }, (_, index) => index + 49),
   443,
   65_529,
   65_530,

@@ -75,6 +75,8 @@ const names: readonly [label: string, name: string, services: string][] = [
   ["a.example.com:1-9 !a.example.com:3 !a.example.com:5-6", "a.example.com", "1-2 4 7-9"],
   ["a.example.com:443 !*.example.com:1-65535", "a.example.com", "-"],
   ["!a.example.com", "a.example.com", "-"],
+  ["a.example.com:50-53 !a.example.com:50-52", "a.example.com", "-"],
+  ["a.example.com:50-53 !a.example.com:51", "a.example.com", "50 52-53"],
   ["@npm !registry.npmjs.org", "registry.npmjs.org", "-"],
   ["registry.npmjs.org !@npm", "registry.npmjs.org", "1-442/tcp 444-65535/tcp any/udp any/other"],
   ["*.debian.org !@debian:80", "deb.debian.org", "1-79/tcp 81-65535/tcp any/udp any/other"],
@@ -268,6 +270,13 @@ describe("port 53", () => {
     ["a.example.com", "tcp 53", "a.example.com", false],
     ["a.example.com:53 a.example.com:54 !a.example.com:25", "udp 53", "a.example.com", true],
     ["a.example.com !a.example.com:25", "udp 53", "a.example.com", false],
+    // What a `!` leaves names no server.
+    ["a.example.com:50-53 !a.example.com:50-52", "udp 53", "a.example.com", false],
+    ["a.example.com !a.example.com:1-52 !a.example.com:54-65535", "tcp 53", "a.example.com", false],
+    ["a.example.com:50-53 !203.0.113.9:50-52", "udp 53", "a.example.com", false],
+    ["a.example.com:53 a.example.com:50-54 !a.example.com:54", "udp 53", "a.example.com", true],
+    ["203.0.113.9:50-53 !203.0.113.9:50-52", "udp 53", "", false],
+    ["203.0.113.9:53 203.0.113.9:50-54 !203.0.113.9:54", "udp 53", "", true],
     // Another protocol's port of this number is nobody's to lead anywhere.
     ["203.0.113.9", "sctp 53", "", true],
   ];
@@ -295,6 +304,10 @@ describe("termsAt", () => {
     ["a.example.com:443 10.0.0.0/8", "10.1.2.3", "443"],
     ["a.example.com:443 10.0.0.0/8:80", "10.1.2.3", ""],
     ["a.example.com 10.0.0.0/8:443/tcp !10.1.2.3", "10.1.2.3", ""],
+    // Port 53 where either names it alone.
+    ["a.example.com:50-53 10.0.0.0/8:53-60", "10.1.2.3", ""],
+    ["a.example.com:53 10.0.0.0/8", "10.1.2.3", "53"],
+    ["a.example.com 10.0.0.0/8:53", "10.1.2.3", "53"],
     // A name that may lead into a range, and nowhere else.
     ["a.example.com@10.0.0.0/8:5432/tcp", "10.1.2.3", "5432/tcp"],
     ["a.example.com@10.0.0.0/8:5432/tcp", "11.1.2.3", ""],

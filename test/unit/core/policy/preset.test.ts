@@ -25,6 +25,8 @@ const own = presetsOf({
   web: "a.example.com:443/tcp *.example.org",
   mixed: "a.example.com:1-100 203.0.113.0/24/udp host:5432 b*.x.example.com:50/tcp",
   nothing: "host:1-10/tcp",
+  edge: "a.example.com:53-60 b.example.com",
+  resolvers: "a.example.com:50-60 b.example.com:53 c.example.com",
 });
 
 const expanded: readonly [reference: string, entries: string][] = [
@@ -43,12 +45,18 @@ const expanded: readonly [reference: string, entries: string][] = [
   ["@mixed/tcp", "a.example.com:1-100/tcp host:5432/tcp b*.x.example.com:50/tcp"],
   ["@mixed:90-6000/udp", "a.example.com:90-100/udp 203.0.113.0/24:90-6000/udp host:5432/udp"],
   ["!@nothing:5", "!host:5/tcp"],
+  // Port 53 alone names a resolver: where either is written so, not where two ranges meet.
+  ["@resolvers:40-53", "a.example.com:50-53 b.example.com:53 c.example.com:40-53"],
+  ["@resolvers:53-55", "a.example.com:53-55 b.example.com:53 c.example.com:53-55"],
+  ["@resolvers:53", "a.example.com:53 b.example.com:53 c.example.com:53"],
+  ["@edge:40-53", "b.example.com:40-53"],
+  ["!@edge:40-53", "!a.example.com:53 !b.example.com:40-53"],
 ];
 
 const refused: readonly [reference: string, problem: RegExp][] = [
   ["@wep", /there is no preset @wep; did you mean @web\?/],
   ["@miexd", /did you mean @mixed\?/],
-  ["@zzzzzzzz", /there is no preset @zzzzzzzz; the presets are @web @mixed @nothing/],
+  ["@zzzzzzzz", /there is no preset @zzzzzzzz; the presets are @web @mixed @nothing @edge @resolvers/],
   ["@nothing:11", /no entry of @nothing covers :11; leave it out/],
   ["@nothing/udp", /no entry of @nothing covers \/udp/],
 ];

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { IpAddress } from "../../../../src/core/model/address.ts";
-import { serviceCovers } from "../../../../src/core/model/service.ts";
+import { type IpAddress, parseAddress } from "../../../../src/core/model/address.ts";
+import { serviceGrants } from "../../../../src/core/model/service.ts";
 import { parseAllowlist } from "../../../../src/core/policy/allowlist.ts";
 import { decideName, decidePacket, type Policy } from "../../../../src/core/policy/decide.ts";
 import { type Entry, parseEntry, renderEntry } from "../../../../src/core/policy/entry.ts";
@@ -10,7 +10,7 @@ import { compileList } from "../../../../src/core/policy/entry-list.ts";
 import { parseOverride, renderOverride } from "../../../../src/core/policy/override.ts";
 import { type NaivePacket, namesName, passes, passesByName } from "../../../support/naive-policy.ts";
 import { presets, servicesAt } from "../../../support/policies.ts";
-import { addresses, entries, grants, names, packets } from "../../../support/random-policies.ts";
+import { addresses, entries, grants, names, nearLookups, packets } from "../../../support/random-policies.ts";
 
 function policyOf(...lists: readonly (readonly Entry[])[]): Policy {
   return {
@@ -23,7 +23,7 @@ function policyOf(...lists: readonly (readonly Entry[])[]): Policy {
 
 function allowsByName(policy: Policy, name: string, { ipProtocol, port }: NaivePacket): boolean {
   const decision = decideName(policy, name, 0);
-  return decision.allowed && decision.services.some((service) => serviceCovers(service, ipProtocol, port));
+  return decision.allowed && decision.services.some((service) => serviceGrants(service, ipProtocol, port));
 }
 
 interface Tried {
@@ -39,6 +39,14 @@ function allowsPacket(policy: Policy, { name, destination, packet }: Tried): boo
 }
 
 const lists = fc.array(entries, { maxLength: 12 });
+const listsNearLookups = fc.array(nearLookups, { maxLength: 5 });
+const destinationsNearLookups = fc.constantFrom(
+  ...["203.0.113.7", "203.0.113.8", "10.1.2.3"].flatMap((text) => parseAddress(text) ?? []),
+);
+const packetsNearLookups = fc.record({
+  ipProtocol: fc.constantFrom(6, 17),
+  port: fc.integer({ min: 50, max: 54 }),
+});
 const runs = { numRuns: 2000 };
 
 describe("renderEntry and parseEntry", () => {
@@ -170,13 +178,31 @@ describe("decisions", () => {
       runs,
     );
   });
+  it("the same near the port of lookups, which is open only where it is written", () => {
+    const name = "a.example.com";
+    fc.assert(
+      fc.property(
+        ...([listsNearLookups, nearLookups, destinationsNearLookups, packetsNearLookups] as const),
+        (list, added, destination, packet) => {
+          const target = { name, destination, packet };
+          const before = policyOf(list);
+          const after = policyOf(list, [{ ...added, negated: true }]);
+          assert.equal(allowsPacket(before, target), passes(list, destination, [name], packet));
+          assert.equal(allowsByName(before, name, packet), passesByName(list, name, packet));
+          if (!allowsByName(before, name, packet)) assert.ok(!allowsByName(after, name, packet));
+          if (!allowsPacket(before, target)) assert.ok(!allowsPacket(after, target));
+        },
+      ),
+      { numRuns: 10_000 },
+    );
+  });
   it("what is granted for an answer's address is what a packet to it may do", () => {
     fc.assert(
       fc.property(lists, names, addresses, packets, (list, name, destination, packet) => {
         const policy = policyOf(list);
         const decision = decideName(policy, name, 0);
         const granted = servicesAt(policy, decision, destination);
-        const passing = granted.some((service) => serviceCovers(service, packet.ipProtocol, packet.port));
+        const passing = granted.some((service) => serviceGrants(service, packet.ipProtocol, packet.port));
         const { allowed, name: by } = decidePacket(policy, { destination, ...packet }, [name], 0);
         if (passing) assert.ok(allowed);
         else assert.ok(!allowed || by === undefined, "allowed by the name, and not granted for it");
