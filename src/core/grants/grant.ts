@@ -12,6 +12,8 @@ export interface Grant {
   readonly service: Service;
   /** Seconds from now, at least 1. */
   readonly leaseSeconds: number;
+  /** When what allows it ends, ms; undefined is never. */
+  readonly endsAtMs?: number;
   /** When the address last stood in an answer, ms; undefined is now. */
   readonly answeredAtMs?: number;
 }

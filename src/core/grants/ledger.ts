@@ -5,7 +5,7 @@
 import { type Family, familyOf, type IpAddress } from "../model/address.ts";
 import { renderService, serviceGrants } from "../model/service.ts";
 import { askEntry, entriesOf, type Grant, type GrantEntry, hasPair, isAsked } from "./grant.ts";
-import { indexOf, type KeptRight, partsOf, type Right, withRight } from "./right.ts";
+import { endOf, indexOf, type KeptRight, outlasts, partsOf, type Right, until, withRight } from "./right.ts";
 import { Rotation } from "./rotation.ts";
 
 export interface LedgerSettings {
@@ -55,7 +55,8 @@ export class GrantLedger {
 
   /**
    * The grants, and what renews those of earlier answers to the same names: while an asker looks a name up, the
-   * addresses that it was given before stay open as long as the new ones, until they have stood in no answer for an hour.
+   * addresses that it was given before stay open as long as the new ones, until they have stood in no answer for an hour,
+   * or what allows them ends.
    */
   withEarlier(grants: readonly Grant[], nowMs: number): readonly Grant[] {
     // Most names are new.
@@ -77,10 +78,13 @@ export class GrantLedger {
         const right = this.#known({ ...grant, destination });
         // What has ended, or was taken away, is not opened again.
         if (right === undefined || right.expiresAtMs <= nowMs) return [];
-        const endMs = Math.min(nowMs + grant.leaseSeconds * 1000, answeredAtMs + rotationSeconds * 1000);
+        const endsAtMs = endOf(right);
+        const leaseEndMs = nowMs + grant.leaseSeconds * 1000;
+        const endMs = Math.min(leaseEndMs, answeredAtMs + rotationSeconds * 1000, endsAtMs);
         const marginSeconds = Math.min(renewalSeconds, grant.leaseSeconds / 12);
         if (endMs - right.expiresAtMs < marginSeconds * 1000) return [];
-        return [{ ...grant, destination, leaseSeconds: Math.floor((endMs - nowMs) / 1000), answeredAtMs }];
+        const leaseSeconds = Math.floor((endMs - nowMs) / 1000);
+        return leaseSeconds < 1 ? [] : [{ ...grant, destination, leaseSeconds, endsAtMs, answeredAtMs }];
       }),
     );
   }
@@ -104,7 +108,7 @@ export class GrantLedger {
       const expiresAtMs = this.#expiry(grant, nowMs);
       const destinations = entryOf(this.#rights, grant.asker, () => new Map<IpAddress, Right[]>());
       const { service, domain } = grant;
-      const right = { service, domain, expiresAtMs };
+      const right = until({ service, domain, expiresAtMs }, this.#lastEnd(grant, nowMs));
       destinations.set(grant.destination, withRight(destinations.get(grant.destination), right));
       this.#rotation.note(grant.asker, domain, grant.destination, grant.answeredAtMs ?? nowMs);
       if (isAsked(service)) this.#noteAsked(grant.destination, expiresAtMs);
@@ -156,7 +160,8 @@ export class GrantLedger {
       for (const right of rights) {
         for (const kept of partsOf(right, left(destination, right))) {
           const key = renderService(kept.service);
-          if (kept.expiresAtMs > (narrowed.get(key)?.expiresAtMs ?? 0)) narrowed.set(key, kept);
+          const before = narrowed.get(key);
+          if (before === undefined || outlasts(kept, before)) narrowed.set(key, kept);
         }
       }
       destinations.set(destination, [...narrowed.values()]);
@@ -237,6 +242,14 @@ export class GrantLedger {
   #expiry(grant: Grant, nowMs: number): number {
     const lease = Math.min(Math.max(1, grant.leaseSeconds), leaseCeilingSeconds);
     return Math.max(nowMs + lease * 1000, this.#knownEnd(grant));
+  }
+
+  /** When the last of what allows a grant ends: it may be another list that allows the right that there is. */
+  #lastEnd(grant: Grant, nowMs: number): number {
+    if (grant.endsAtMs === undefined) return Number.POSITIVE_INFINITY;
+    const known = this.#known(grant);
+    const isLive = known !== undefined && known.expiresAtMs > nowMs;
+    return isLive ? Math.max(grant.endsAtMs, endOf(known)) : grant.endsAtMs;
   }
 
   /** 0 for a right that is not known. */

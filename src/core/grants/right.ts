@@ -6,6 +6,8 @@ export interface Right {
   readonly service: Service;
   readonly domain: string;
   readonly expiresAtMs: number;
+  /** When what allows it ends, ms: no renewal goes on beyond. Mostly it never does, and then nothing is kept of it. */
+  readonly endsAtMs?: number;
 }
 
 /** A part of a right that stays. */
@@ -14,18 +16,35 @@ export interface KeptRight extends Pick<Right, "domain" | "service"> {
   readonly endsAtMs: number;
 }
 
-/** What stays of a right: the whole of it, and beside it only parts that last longer. */
+/** When what allows it ends, ms; Infinity for never. */
+export function endOf({ endsAtMs = Number.POSITIVE_INFINITY }: Pick<Right, "endsAtMs">): number {
+  return endsAtMs;
+}
+
+/** The same with its end; Infinity is none. */
+export function until<Ending extends object>(
+  ending: Ending,
+  endsAtMs: number,
+): Ending & Pick<Right, "endsAtMs"> {
+  return endsAtMs === Number.POSITIVE_INFINITY ? ending : { ...ending, endsAtMs };
+}
+
+/** Whether a right is open for longer than another, or may be renewed for longer. */
+export function outlasts(one: Right, other: Right): boolean {
+  return one.expiresAtMs === other.expiresAtMs
+    ? endOf(one) > endOf(other)
+    : one.expiresAtMs > other.expiresAtMs;
+}
+
+/** What stays of a right: the whole of it, and beside it only parts that outlast it. */
 export function partsOf(right: Right, kept: readonly KeptRight[]): readonly Right[] {
-  const parts = kept.map(({ domain, service, endsAtMs }) => ({
-    domain,
-    service,
-    expiresAtMs: Math.min(right.expiresAtMs, endsAtMs),
-  }));
-  const [whole] = parts
+  const parts = kept.map(({ domain, service, endsAtMs }) =>
+    until({ domain, service, expiresAtMs: Math.min(right.expiresAtMs, endsAtMs) }, endsAtMs),
+  );
+  const whole = parts
     .filter(({ service }) => isSameService(service, right.service))
-    .toSorted((a, b) => b.expiresAtMs - a.expiresAtMs);
-  if (whole === undefined) return parts;
-  return [whole, ...parts.filter(({ expiresAtMs }) => expiresAtMs > whole.expiresAtMs)];
+    .reduce<Right | undefined>((most, part) => (most && !outlasts(part, most) ? most : part), undefined);
+  return whole === undefined ? parts : [whole, ...parts.filter((part) => outlasts(part, whole))];
 }
 
 /** Rights with one more, or with it in the place of that to the same service. */

@@ -72,11 +72,11 @@ export class Rejudging {
     const { rights } = this.#options;
     const ending = endingOf(sandbox, memberships);
     if (ending === this.#ending.get(asker)) return;
+    narrowRights(rights, asker, memberships);
     if (ending === undefined) {
       this.#ending.delete(asker);
       return;
     }
-    narrowRights(rights, asker, memberships);
     shortenRights(rights, asker, memberships);
     this.#ending.set(asker, ending);
   }

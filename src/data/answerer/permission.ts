@@ -11,6 +11,7 @@ import type { AddressFilter } from "../../core/dns/address-filter.ts";
 import type { AnswerGrant } from "../../core/dns/resolve/request.ts";
 import { familyOfType } from "../../core/dns/wire/record-types.ts";
 import type { Grant } from "../../core/grants/grant.ts";
+import { until } from "../../core/grants/right.ts";
 import { type Family, familyOf, type IpAddress } from "../../core/model/address.ts";
 import { type LeadOptions, leadFilter, secondsLeftAt } from "../../core/path/leads.ts";
 import { type Decision, isAboveAllowed, type NamedAddress, termsAt } from "../../core/policy/decide.ts";
@@ -173,7 +174,7 @@ function withGrants(
       for (const service of services) {
         for (const asker of membership.addresses)
           if (familyOf(asker) === family)
-            grants = withOne(grants, { asker, destination, domain, service, leaseSeconds });
+            grants = withOne(grants, until({ asker, destination, domain, service, leaseSeconds }, endsAtMs));
       }
     }
   }

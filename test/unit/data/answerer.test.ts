@@ -394,6 +394,40 @@ test("what ends while the upstream takes its time is not opened, and told as wha
   }
 });
 
+test("what is allowed for a time is open for no longer, though another answer renews it", async () => {
+  const addresses = ["10.1.2.3", "203.0.113.1"];
+  let asked = 0;
+  const upstream = await startFakeUpstream({
+    onUdp: ({ message, reply }) => reply(answerTo(message, [addresses[asked++ % 2] ?? ""], { ttl: 0 })),
+  });
+  const sets = createFakeSets(monotonicMs);
+  createSets(sets);
+  let index: AskerIndex | undefined;
+  const { ask, answerer, topology, guarded } = startOneNetwork({
+    upstreams: [upstream],
+    options: {
+      admission: startAdmission({ sets, graceSeconds: 300, nowMs: monotonicMs }),
+      indexNow: () => index ?? assert.fail(),
+    },
+  });
+  const lists = [
+    listOf("www.example.org:443/tcp"),
+    listOf("www.example.org@10.0.0.0/8:443/tcp", monotonicMs() + 60_000),
+  ];
+  const policies = guarded.map((network) => ({ ...network, lists }));
+  index = new AskerIndex({ topology, guarded: policies, services: [], quarantined: [] });
+  answerer.useTopology(topology, policies);
+  try {
+    for (let i = 0; i < 4; i++) assert.equal(decodeMessage(await ask("www.example.org")).rcode, "NOERROR");
+    const left = sets.list(setNames.grant4).map(({ timeoutSeconds = 0 }) => timeoutSeconds);
+    const [first = 0, second = 0] = left;
+    assert.ok(left.length === 2 && first <= 60 && second > 60, left.join(" and "));
+  } finally {
+    answerer.useUpstreams([]);
+    await upstream.close();
+  }
+});
+
 test("a newcomer who may lose the name is not granted it before the engine tells whose the address is", async () => {
   let asks = 0;
   const upstream = await startFakeUpstream({

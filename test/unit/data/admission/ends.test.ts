@@ -5,12 +5,12 @@ import { beforeEach, describe, it } from "node:test";
 import type { Membership } from "../../../../src/core/askers/index-of-askers.ts";
 import { setNames } from "../../../../src/core/firewall/names.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
-import { decideName } from "../../../../src/core/policy/decide.ts";
+import { decideName, termsAt } from "../../../../src/core/policy/decide.ts";
 import { type CompiledList, compileList } from "../../../../src/core/policy/entry-list.ts";
 import { type Admission, startAdmission } from "../../../../src/data/admission.ts";
 import { createSets } from "../../../../src/edge/kernel/ipset/desired-sets.ts";
 import { createFakeSets, type FakeSets } from "../../../support/fake-sets.ts";
-import { listOf, servicesAt } from "../../../support/policies.ts";
+import { listOf } from "../../../support/policies.ts";
 import { unlabelled } from "../../../support/topologies.ts";
 
 const asker = "198.18.0.2" as IpAddress;
@@ -67,14 +67,19 @@ function look(allowed: Allowed): void {
   lookBy(membershipOf(allowed));
 }
 
-function lookBy({ policy }: Membership, sandbox = "sandbox"): void {
+function lookBy({ policy }: Membership, sandbox = "sandbox", to = destination): void {
   const domain = "a.example.com";
-  const services = servicesAt(policy, decideName(policy, domain, now), destination, now);
-  admission.admit(
-    services.map((service) => ({ asker, destination, domain, service, leaseSeconds: 3_900 })),
-    () => "n",
-    sandbox,
+  const decision = decideName(policy, domain, now);
+  assert.ok(decision.allowed);
+  const at = { address: to, inside: to.startsWith("10.") };
+  const grants = termsAt(policy, decision.terms, at, now).flatMap(({ services, endsAtMs }) =>
+    services.map((service) => ({
+      ...{ asker, destination: to, domain, service },
+      leaseSeconds: Math.min(3_900, Math.floor(((endsAtMs ?? Number.POSITIVE_INFINITY) - now) / 1000)),
+      ...(endsAtMs === undefined ? {} : { endsAtMs }),
+    })),
   );
+  admission.admit(grants, () => "n", sandbox);
 }
 
 /** What is left of each entry, seconds. */
@@ -260,5 +265,71 @@ describe("a grant ends with what allows it", () => {
     sets.addAll = addAll;
     admission.rejudge(view, () => undefined);
     assert.deepEqual(left(), ["grant4 6:443 300 a.example.com"]);
+  });
+});
+
+describe("a renewal ends with what allows it", () => {
+  const private1 = "10.1.2.3" as IpAddress;
+  const override = compileList(listOf("a.example.com@10.0.0.0/8:443/tcp", 300_000));
+  const label = compileList(listOf("a.example.com:443/tcp"));
+  const both = membershipBy([label, override]);
+  const lookAt = (membership: Membership, to: IpAddress): void => lookBy(membership, "sandbox", to);
+  /** What is left of each address, seconds. */
+  const secondsLeft = (): ReadonlyMap<string, number | undefined> =>
+    new Map(
+      sets.list(setNames.grant4).map(({ key, timeoutSeconds }) => {
+        assert.ok(key.kind === "ip-port-ip");
+        return [key.first, timeoutSeconds];
+      }),
+    );
+
+  it("where the name leads elsewhere by another entry that lasts", () => {
+    rejudgeMember(both);
+    for (const to of [private1, destination, private1, destination]) lookAt(both, to);
+    assert.deepEqual(Object.fromEntries(secondsLeft()), { [private1]: 300, [destination]: 3_900 });
+    now = 100_000;
+    lookAt(both, destination);
+    assert.equal(secondsLeft().get(private1), 200);
+    now = 299_500;
+    lookAt(both, destination);
+    assert.equal(secondsLeft().get(private1), 1);
+    now = 300_000;
+    assert.equal(secondsLeft().get(private1), undefined);
+  });
+
+  it("which another picture may have brought, when its lease was shorter anyway", () => {
+    const lasting = compileList(listOf("a.example.com@10.0.0.0/8:443/tcp"));
+    rejudgeMember(membershipBy([label, lasting]));
+    lookAt(membershipBy([label, lasting]), private1);
+    now = 3_700_000;
+    const ending = membershipBy([label, compileList(listOf("a.example.com@10.0.0.0/8:443/tcp", 4_000_000))]);
+    rejudgeMember(ending);
+    assert.equal(secondsLeft().get(private1), 200);
+    // Within the hour in which an address is kept for a name in use.
+    lookAt(ending, private1);
+    now += 100_000;
+    lookAt(ending, destination);
+    assert.equal(secondsLeft().get(private1), 200);
+  });
+
+  it("and not sooner once that has no end any more", () => {
+    rejudgeMember(both);
+    lookAt(both, private1);
+    const lasting = membershipBy([label, compileList(listOf("a.example.com@10.0.0.0/8:443/tcp"))]);
+    rejudgeMember(lasting);
+    now = 100_000;
+    lookAt(lasting, destination);
+    assert.equal(secondsLeft().get(private1), 3_500);
+  });
+
+  it("for the longest of what allows it", () => {
+    const longer = compileList(listOf("*.example.com@10.0.0.0/8:443/tcp", 2_000_000));
+    const all = membershipBy([label, longer, override]);
+    rejudgeMember(all);
+    lookAt(all, private1);
+    rejudgeMember(membershipBy([label, override, longer]));
+    now = 100_000;
+    lookAt(all, destination);
+    assert.equal(secondsLeft().get(private1), 1_900);
   });
 });
