@@ -20,6 +20,9 @@ const rounds = Number(process.env["BENCH_ROUNDS"] ?? (isLong ? 15 : 5));
 const networks = Number(process.env["BENCH_NETWORKS"] ?? 500);
 const entries = Number(process.env["BENCH_ENTRIES"] ?? 1_000_000);
 const port = internet.tcpPort;
+/** Where perf(1) is to put a profile of each case, if it is to. The router works in its sender's place, so it has both. */
+const profiles = process.env["BENCH_PERF"];
+let crowding: "few" | "many" = "few";
 
 const places = [
   { key: "without", name: "without Dockerwall", from: "bare-0" },
@@ -56,7 +59,11 @@ for (const far of ["far", "barefar"])
 let product = await startProduct(host.engine.socket);
 
 async function measure(from: string, mode: Mode, at: number): Promise<Passed> {
-  const what = [traffic, mode, internet.address, at, seconds];
+  const perf =
+    profiles === undefined
+      ? []
+      : ["perf", "record", "-q", "-e", "cpu-clock", "-o", join(profiles, `${from}-${mode}-${crowding}.data`)];
+  const what = [...perf, traffic, mode, internet.address, at, seconds];
   const { failed = 0, ...passed } = await told<Passed & { readonly failed?: number }>(
     from,
     "taskset",
@@ -103,6 +110,7 @@ host.add(crowd(networks, 0, () => true));
 product = await startProduct(host.engine.socket);
 process.kill(product.pid, "SIGSTOP");
 fill();
+crowding = "many";
 const many = await measureAll();
 const filled = Number(/entries: (\d+)/.exec(run("ipset", "list", "-t", setNames.grant4))?.[1]);
 
