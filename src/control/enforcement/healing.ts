@@ -28,13 +28,14 @@ export interface HealingOptions {
   readonly nowMs: () => number;
 }
 
-/** Other software that changes the rules so often opens what is guarded for a good part of the time. */
+/** Other software that changes rules that decide so often may open what is guarded for a good part of the time. */
 const rival = { times: 6, withinMs: 60_000 } as const;
 const rivalPlace: ProblemPlace = "work: rules of others";
 
 /**
- * Whether rules of this table decide what passes. Those in filter let redirected lookups in, and tell of what is denied.
- * Engines before 28 put rules of their own before them with each network that they make.
+ * Whether rules of this table decide what passes. Those in filter let redirected lookups in, and tell the senders of what
+ * is denied, which mangle drops, told or not. Engines before 28 put rules of their own before them with each network that
+ * they make, and so do fail2ban and scripts.
  */
 const decides = (table: TableName): boolean => table !== "filter";
 
@@ -46,7 +47,7 @@ export class Healing {
   );
   /** Why the last round failed. */
   #problem: unknown;
-  /** When rules were last put right, as often as makes a rival. */
+  /** When rules that decide were last put right, as often as makes a rival. */
   #putRightAtMs: readonly number[] = [];
   /** Whether the rules that we want now have been installed: any difference since then is a change by other software. */
   #isInstalled = false;
@@ -104,7 +105,7 @@ export class Healing {
     if (isRivals && this.#putRightAtMs.length === rival.times && last - first < rival.withinMs)
       reporter.onProblem(
         rivalPlace,
-        `other software changes the rules again and again: put right ${rival.times} times within a minute, and what is denied passes in between; find what writes iptables rules on this host (the log says when), and stop it`,
+        `other software changes the rules in raw, mangle or nat again and again: put right ${rival.times} times within a minute, and in between what is denied may pass; find what writes iptables rules on this host (the log says when), and stop it`,
       );
     else if (nowMs() - last > rival.withinMs) reporter.clearProblem(rivalPlace);
   }

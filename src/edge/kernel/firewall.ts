@@ -16,7 +16,8 @@ export interface ChangedRules {
 
 export interface Firewall {
   /**
-   * Brings the rules to what is desired, both families side by side, and reads them back; resolves to what had to change. The same value each time is known to be about the same rules. Calls must not overlap.
+   * Brings the rules to what is desired, both families side by side, and reads them back; resolves to what had to
+   * change. The same value each time is known to be about the same rules. Calls must not overlap.
    */
   apply(desired: Ruleset): Promise<readonly ChangedRules[]>;
   /** Has the kernel look at what apply() would do, and changes nothing. @throws DockerwallError KERNEL_REFUSED */

@@ -111,6 +111,24 @@ describe("the wall", () => {
     assert.doesNotMatch(rules.restored.join(""), /DOCKERWALL/);
   });
 
+  it("says in which tables of which family others were", async () => {
+    await wall.applyRules();
+    for (const [family, input, tables] of [
+      [4, "*filter\n-I INPUT 1 -p tcp -j ACCEPT\nCOMMIT\n", ["filter"]],
+      [6, "*filter\n-I DOCKER-USER 1 -p tcp -j RETURN\nCOMMIT\n", ["filter"]],
+      [4, "*mangle\n:DOCKERWALL-FORWARD - [0:0]\nCOMMIT\n", ["mangle"]],
+      [6, "*raw\n-F PREROUTING\nCOMMIT\n*filter\n-F OUTPUT\nCOMMIT\n", ["filter", "raw"]],
+    ] as const) {
+      await rules.restore(family, input);
+      const changes = await wall.applyRules();
+      assert.deepEqual(
+        changes.map((each) => ({ ...each, tables: each.tables.toSorted() })),
+        [{ family, tables }],
+      );
+    }
+    await wall.remove();
+  });
+
   it("takes away what is left in the other variant, and only that", async () => {
     await wall.applyRules();
     const before = await state();

@@ -15,7 +15,7 @@ import { type Look, RememberedRules } from "./remembered-rules.ts";
 import { type Backend, type RuleTools, toolName, toolsOf } from "./tools.ts";
 
 export interface Iptables {
-  /** Brings one family's rules to what is desired, reads them back, and tells whether anything had to change. */
+  /** Brings one family's rules to what is desired, and reads them back; resolves to the tables that had to change. */
   apply(family: Family, desired: readonly Table[]): Promise<readonly TableName[]>;
   /** Has the kernel look at what would be done, and changes nothing. @throws DockerwallError KERNEL_REFUSED */
   dryRun(family: Family, desired: readonly Table[]): Promise<void>;
