@@ -5,9 +5,11 @@ import { isOnHostNetwork, networkHolder } from "../core/classify/containers.ts";
 import { hazardSentences } from "../core/classify/hazards.ts";
 import type { Cut } from "../core/cut.ts";
 import { sandboxOf, setNames } from "../core/firewall/names.ts";
+import { parseQuarantined } from "../core/grants/comment.ts";
 import type { Container, Topology } from "../core/model/topology.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../errors.ts";
+import type { Quarantined } from "./wall/quarantines.ts";
 
 /** One sentence on why a container cannot be cut off; undefined if it can. */
 export function whyNotCut(container: Container, { networks, containers }: Topology): string | undefined {
@@ -48,11 +50,14 @@ export function whatPortsLeave({ name }: Pick<Container, "name">): string {
   return `container ${JSON.stringify(name)} is cut off by its addresses alone, as ports are not guarded here (see dockerwall status): neighbours may reach it, and it may reach them, or send as one of them; to be sure, stop it: docker stop ${name}`;
 }
 
-/** Ids of the containers that an earlier run put into quarantine; they stay there: the sets remember them. */
-export function readQuarantine(sets: Pick<KernelSets, "list">): Set<string> {
+/** The containers that an earlier run put into quarantine; they stay there: the sets remember them. */
+export function readQuarantine(sets: Pick<KernelSets, "list">): readonly Quarantined[] {
   const entries = [setNames.quarantine4, setNames.quarantine6].flatMap((name) => sets.list(name));
   // Entries of the data plane name a sandbox instead.
-  return new Set(entries.flatMap(({ comment }) => (sandboxOf(comment) === undefined ? (comment ?? []) : [])));
+  const found = entries.flatMap(({ comment }) =>
+    comment === undefined || sandboxOf(comment) !== undefined ? [] : parseQuarantined(comment),
+  );
+  return [...new Map(found.map((each) => [each.id, each])).values()];
 }
 
 interface HeldAddress {
@@ -70,11 +75,15 @@ function heldOf(sets: KernelSets, { id, endpoints }: Container): readonly HeldAd
     sets
       .list(name)
       .flatMap(({ key, comment }) =>
-        key.kind === "net" && (comment === id || own.has(key.prefix.address))
+        key.kind === "net" && (isOf(id, comment) || own.has(key.prefix.address))
           ? [{ address: key.prefix.address, comment }]
           : [],
       ),
   );
+}
+
+function isOf(id: string, comment: string | undefined): boolean {
+  return comment !== undefined && parseQuarantined(comment).id === id;
 }
 
 export interface CutOffSources {

@@ -12,6 +12,7 @@ import type { Readiness } from "../edge/kernel/readiness.ts";
 import { readQuarantine } from "./quarantine.ts";
 import { removeSets } from "./removal.ts";
 import type { WallOptions } from "./wall/options.ts";
+import { Quarantines } from "./wall/quarantines.ts";
 import { WallRules } from "./wall/rules.ts";
 import { WallSets } from "./wall/sets.ts";
 
@@ -52,8 +53,15 @@ export interface Wall {
   /**
    * To be called with a complete topology: drops quarantined containers that no longer exist, and lets classify()
    * remove entries that are no longer needed.
+   * @returns what these containers were called
    */
-  forgetGone(topology: Topology): void;
+  forgetGone(topology: Topology): readonly string[];
+  /**
+   * The container of this name is meant to be out of quarantine, although one of its name was in it; classify() warns no
+   * more.
+   * @returns whether it did
+   */
+  acceptSuccessor(name: string): boolean;
   /**
    * Whether to leave the hold on a starting engine's questions alone; in force with the next applyRules() and
    * cleanOther().
@@ -71,8 +79,8 @@ export function createWall(options: WallOptions): Wall {
   const areFilled = setsAreFilled(sets);
   const adopted = options.adopted ?? areFilled;
   createSets(sets);
-  const quarantine = readQuarantine(sets);
-  const filled = new WallSets({ ...options, adopted, quarantine });
+  const quarantines = new Quarantines(readQuarantine(sets));
+  const filled = new WallSets({ ...options, adopted, quarantines });
   const rules = new WallRules({
     ...options,
     switches: {
@@ -87,7 +95,7 @@ export function createWall(options: WallOptions): Wall {
   });
   const savedRules = (): Promise<readonly string[]> => Promise.all(([4, 6] as const).flatMap(firewall.saves));
   return {
-    quarantine,
+    quarantine: quarantines.ids,
     watchRules: firewall.watch,
     stands: () => rules.stands(),
     awaitsReading: () => filled.awaitsReading(),
@@ -114,11 +122,11 @@ export function createWall(options: WallOptions): Wall {
       rules.change("hold", false);
       await rules.apply();
     },
-    forgetGone({ containers }) {
+    forgetGone(topology) {
       filled.becomeComplete();
-      const ids = new Set(containers.map(({ id }) => id));
-      for (const id of quarantine) if (!ids.has(id)) quarantine.delete(id);
+      return quarantines.forgetGone(topology);
     },
+    acceptSuccessor: (name) => quarantines.accept(name),
     async remove() {
       await firewall.remove();
       removeSets(sets);

@@ -196,4 +196,17 @@ function follows(name: string): void {
     );
     assert.doesNotMatch(stdout, / comment "/);
   });
+
+  it("ends with its container: a new one of its name is let go, and named until that is said to be meant", async () => {
+    const warned = async (): Promise<boolean> =>
+      /container \\"web\\" is NOT in quarantine/.test(await wall("status", "--json"));
+    await wall("quarantine", "web");
+    await run(engine, "rm", "-f", "web");
+    await client(engine, "web", "app");
+    await succeeds(engine, "web", ...curl("--retry", "5", "--retry-all-errors", "http://www.example.com/"));
+    await until("the warning", 40_000, async () => ((await warned()) ? true : undefined));
+    assert.match(await run(engine, "logs", "dockerwall"), /quarantine ended, the container is gone/);
+    await wall("release", "web");
+    assert.equal(await warned(), false);
+  });
 }

@@ -206,7 +206,7 @@ for (const backend of ["nft", "legacy"] as const) {
         sets
           .list("dockerwall-quarantine4")
           .flatMap(({ key, comment }) => (key.kind === "net" ? `${key.prefix.address} ${comment}` : []));
-      const marked = ["198.19.1.2", "243.171.171.171"].map((address) => `${address} ${web.id}`);
+      const marked = ["198.19.1.2", "243.171.171.171"].map((address) => `${address} ${web.id} web`);
       wall.quarantine.add(web.id);
       wall.classify({ ...topology, containers: [web] });
       const next = wallOf(backend, sets);
@@ -217,8 +217,10 @@ for (const backend of ["nft", "legacy"] as const) {
       next.forgetGone(away);
       next.classify(away);
       assert.deepEqual(cutOff(), marked.slice(1));
-      next.forgetGone(topology);
-      next.classify(topology);
+      const again: Container = { ...web, id: "cd".repeat(32) };
+      assert.deepEqual(next.forgetGone({ ...topology, containers: [again] }), ["web"]);
+      const { warnings } = next.classify({ ...topology, containers: [again] });
+      assert.ok(warnings.some((warning) => /^container "web" is NOT in quarantine/.test(warning)));
       assert.deepEqual([cutOff(), next.quarantine.size], [[], 0]);
       wall.quarantine.clear();
     });

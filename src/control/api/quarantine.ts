@@ -47,13 +47,16 @@ export const quarantine = route(containerRequest, (parts) => async (request): Pr
   return { container: container.name, quarantined: true, warnings };
 });
 
-/** Lets a container back; verified in the kernel, and to be tried again where that failed. @throws DockerwallError NOT_FOUND, NOT_ENFORCED */
+/**
+ * Lets a container back, or says that one that has the name of one in quarantine is meant to be out; verified in the kernel, and to be tried again where that failed.
+ * @throws DockerwallError NOT_FOUND, NOT_ENFORCED
+ */
 export const release = route(containerRequest, (parts) => async (request): Promise<QuarantineReport> => {
   const { inventory, wall, enforcement, log } = parts;
   const sources = cutOffSources(parts);
   const container = findContainer(inventory.current(), request.container);
   const wasCut = wall.quarantine.delete(container.id) || (await findHeld(container, sources)).length > 0;
-  if (!wasCut) {
+  if (!wasCut && !wall.acceptSuccessor(container.name)) {
     throw new DockerwallError(
       "NOT_FOUND",
       `container ${JSON.stringify(container.name)} is not in quarantine; dockerwall status lists those that are`,

@@ -53,7 +53,8 @@ export function createEngineEvents({
       // Only the first time does the wall learn by it that nobody is missing.
       const before = wasRead ? wall.quarantine.size : undefined;
       wasRead = true;
-      wall.forgetGone(inventory.current());
+      for (const container of wall.forgetGone(inventory.current()))
+        log.warn("quarantine ended, the container is gone", { container });
       if (wall.quarantine.size !== before) void enforcement.reconcile();
     },
     onUnread: (unread) => tellUnread(reporter, unread),

@@ -13,6 +13,7 @@ import { groupOverrides } from "../../core/policy/override.ts";
 import { applySets, createSets, listedBridges, setsExist } from "../../edge/kernel/ipset/desired-sets.ts";
 import { arePartsWide } from "../../edge/kernel/ipset/parts.ts";
 import type { WallOptions } from "./options.ts";
+import type { Quarantines } from "./quarantines.ts";
 
 export type WallSetsOptions = Pick<
   WallOptions,
@@ -27,7 +28,7 @@ export type WallSetsOptions = Pick<
 > & {
   /** Whether an earlier run left its sets. */
   readonly adopted: boolean;
-  readonly quarantine: ReadonlySet<string>;
+  readonly quarantines: Quarantines;
 };
 
 export class WallSets {
@@ -93,7 +94,8 @@ export class WallSets {
   }
 
   #decide(topology: Topology): Classification {
-    const { listBridges, lookAtBridges, uptimeMs, hold, quarantine, ownContainer } = this.#options;
+    const { listBridges, lookAtBridges, uptimeMs, hold, quarantines, ownContainer } = this.#options;
+    quarantines.observe(topology);
     const bridges = listBridges();
     const claimed = new Set(topology.networks.flatMap(({ bridge }) => bridge ?? []));
     const foundOn = lookAtBridges();
@@ -118,7 +120,8 @@ export class WallSets {
       foundOn,
       waysOut,
       held: hold ? this.#claims.held() : [],
-      quarantine,
+      quarantine: quarantines.ids,
+      endedQuarantines: quarantines.ended,
       own: ownContainer,
     });
   }

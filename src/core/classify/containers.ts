@@ -39,6 +39,12 @@ export interface PublishedService {
   readonly container: string;
 }
 
+interface QuarantinedAddress {
+  readonly address: IpAddress;
+  readonly containerId: string;
+  readonly name: string;
+}
+
 export interface ContainerFindings {
   readonly services: readonly ServicePolicy[];
   readonly guardedAddresses: readonly GuardedAddress[];
@@ -46,7 +52,7 @@ export interface ContainerFindings {
   /** What may come in to addresses of guarded containers untranslated, by IP protocol. */
   readonly published: readonly PublishedService[];
   /** Every address of the containers in quarantine, and a marker for each. */
-  readonly quarantined: readonly { readonly address: IpAddress; readonly containerId: string }[];
+  readonly quarantined: readonly QuarantinedAddress[];
   /** What needs correcting; one sentence each. */
   readonly problems: readonly string[];
   /** What the wall cannot contain; one sentence each. */
@@ -114,10 +120,11 @@ export function examineContainers(input: ExamineInput): ContainerFindings {
   );
   const quarantined = topology.containers
     .filter((container) => input.quarantine.has(container.id))
-    .flatMap(({ id, endpoints }) =>
+    .flatMap(({ id, name, endpoints }) =>
       [quarantineMarker(id), ...endpoints.flatMap(({ addresses }) => addresses)].map((address) => ({
         address,
         containerId: id,
+        name,
       })),
     );
   return { services, guardedAddresses, unguarded, published, quarantined, problems, warnings };

@@ -14,7 +14,7 @@ import { besideProblems, bridgeProblems, masterProblems, wayOutProblems } from "
 import { type ContainerFindings, examineContainers } from "./containers.ts";
 import { gatherLists, type OtherPolicies } from "./gather.ts";
 import { findWithin, tellOverlaps } from "./overlaps.ts";
-import { strangersInFile, strangersInOverrides } from "./strangers.ts";
+import { strangersInFile, strangersInOverrides, strangersToQuarantine } from "./strangers.ts";
 
 export interface ClassifiedNetwork extends GuardedNetwork {
   readonly bridge: string;
@@ -59,6 +59,8 @@ export interface ClassifyInput {
   readonly held: readonly HeldBridge[];
   /** Ids of the containers in quarantine. */
   readonly quarantine: ReadonlySet<string>;
+  /** Ids of containers that were in it and are gone, by name. */
+  readonly endedQuarantines?: ReadonlyMap<string, string>;
   /** Id of the daemon's own container. */
   readonly own?: string | undefined;
 }
@@ -103,6 +105,7 @@ function warningsOf(
     ...rulings.flatMap(({ warnings = [] }) => warnings),
     ...strangersInFile(input, guarded),
     ...strangersInOverrides(input, guarded),
+    ...strangersToQuarantine(input.topology, input.endedQuarantines ?? new Map()),
     ...tellOverlaps(input.topology.networks, guarded),
     ...guarded.flatMap((network) => unaccepted(audited(network), network.labels)),
   ];

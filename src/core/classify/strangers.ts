@@ -1,6 +1,7 @@
-// Names in the policy file and in overrides that nothing has: such a slip would silently take away or grant nothing.
+// Names in the policy file and in overrides that nothing has: such a slip would silently take away or grant nothing. And
+// names of what was in quarantine that another container has now.
 
-import type { Topology } from "../model/topology.ts";
+import { shortId, type Topology } from "../model/topology.ts";
 import { hasEnded } from "../policy/entry-list.ts";
 import type { OtherPolicies } from "./gather.ts";
 
@@ -27,6 +28,23 @@ export function strangersInOverrides(
     const who = `${kind === "network" ? "guarded network" : "container"} ${JSON.stringify(name)}`;
     const entries = own.map(({ entry }) => entry).join(", ");
     return [`overrides: there is no ${who} for ${entries}; if it was renamed, they no longer apply to it`];
+  });
+}
+
+/**
+ * Containers that have the name of one that was in quarantine, and are not it.
+ * @param ended ids of those that are gone, by name
+ */
+export function strangersToQuarantine(
+  { containers }: Pick<Topology, "containers">,
+  ended: ReadonlyMap<string, string>,
+): string[] {
+  return containers.flatMap(({ name }) => {
+    const gone = ended.get(name);
+    if (gone === undefined) return [];
+    return [
+      `container ${JSON.stringify(name)} is NOT in quarantine: the one of this name that was (${shortId(gone)}) is gone, and its quarantine with it; dockerwall quarantine ${name} cuts off the new one, dockerwall release ${name} says that it is meant to be out`,
+    ];
   });
 }
 

@@ -2,6 +2,7 @@
 // through here.
 
 import type { Classification } from "../classify/networks.ts";
+import { renderQuarantined } from "../grants/comment.ts";
 import {
   anyPrefix,
   type Family,
@@ -60,9 +61,9 @@ export function desiredSets(classification: Classification): DesiredSets {
       service,
       comment: readable(container),
     })),
-    quarantine: containers.quarantined.map(({ address, containerId }) => ({
+    quarantine: containers.quarantined.map(({ address, containerId, name }) => ({
       prefix: hostPrefix(address),
-      comment: containerId,
+      comment: renderQuarantined(containerId, name),
     })),
   } satisfies Record<string, readonly Member[]>;
   const bridges = classification.guarded.map((network) => network.bridge);

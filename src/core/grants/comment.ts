@@ -27,6 +27,20 @@ export function readableName(name: string): string {
   return name.replaceAll(/[^A-Za-z0-9._-]/g, "?").slice(0, nameLength);
 }
 
+/** The comment of an entry of a container in quarantine. */
+export function renderQuarantined(id: string, name: string): string {
+  return `${id} ${readableName(name)}`.trimEnd();
+}
+
+/** Id and name of a container that an earlier run left in quarantine. */
+export function parseQuarantined(comment: string): {
+  readonly id: string;
+  readonly name: string | undefined;
+} {
+  const [id = "", name] = comment.split(" ");
+  return { id, name };
+}
+
 /** Service and domain of a `pair` entry that an earlier run left in the kernel. */
 export function parseComment(
   comment: string,

@@ -10,6 +10,7 @@ import {
 } from "../../../src/control/quarantine.ts";
 import type { Cut } from "../../../src/core/cut.ts";
 import { setSpecs } from "../../../src/core/firewall/sets.ts";
+import { renderQuarantined } from "../../../src/core/grants/comment.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
 import { hostPrefix } from "../../../src/core/model/address.ts";
 import type { Container, Hazard, Network, Topology } from "../../../src/core/model/topology.ts";
@@ -159,7 +160,7 @@ describe("what is said of it", () => {
       for (const spec of setSpecs()) sets.create(spec);
       if (held)
         sets.add("dockerwall-quarantine4", [
-          { key: { kind: "net", prefix: hostPrefix(address) }, comment: web.id },
+          { key: { kind: "net", prefix: hostPrefix(address) }, comment: renderQuarantined(web.id, web.name) },
         ]);
       const asserted = assertCutOff(web, {
         sets,
@@ -178,7 +179,7 @@ describe("what is said of one that was let back", () => {
   const cases: readonly [what: string, held: { by?: string } | undefined, ports: Cut, RegExp | undefined][] =
     [
       ["nothing holds it", undefined, "none", undefined],
-      ["its address is in the set", { by: web.id }, "none", stillHeld],
+      ["its address is in the set", { by: renderQuarantined(web.id, web.name) }, "none", stillHeld],
       ["its address is in the set for its sandbox", { by: "sandbox:s1" }, "none", stillHeld],
       ["its address is cut off because another set is full", {}, "none", undefined],
       ["its ports are cut", undefined, "whole", /NOT released: its ports are still cut;/],

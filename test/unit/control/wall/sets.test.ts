@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { readQuarantine } from "../../../../src/control/quarantine.ts";
+import { Quarantines } from "../../../../src/control/wall/quarantines.ts";
 import { WallSets } from "../../../../src/control/wall/sets.ts";
 import { nothingFound } from "../../../../src/core/classify/bridge-ports.ts";
 import { hostPrefix, type IpAddress } from "../../../../src/core/model/address.ts";
@@ -43,7 +44,7 @@ beforeEach(() => {
     ...labelsOnly(),
     hold: true,
     adopted: false,
-    quarantine: new Set(),
+    quarantines: new Quarantines([]),
   });
 });
 
@@ -166,6 +167,6 @@ describe("the sets of the wall", () => {
     });
     sets.add("dockerwall-quarantine4", [entry("198.19.1.2", "c1"), entry("198.19.1.3", "sandbox:s1")]);
     sets.add("dockerwall-quarantine6", [entry("2001:db8::2", "c1")]);
-    assert.deepEqual([...readQuarantine(sets)], ["c1"]);
+    assert.deepEqual(readQuarantine(sets), [{ id: "c1", name: undefined }]);
   });
 });

@@ -36,7 +36,7 @@ const classification: Classification = {
     guardedAddresses: [
       { address: "198.51.100.2" as IpAddress, bridge: "br-open", container: "web", audit: false },
     ],
-    quarantined: [{ address: "2001:db8:1::7" as IpAddress, containerId: "c1" }],
+    quarantined: [{ address: "2001:db8:1::7" as IpAddress, containerId: "c1", name: "web" }],
     problems: [],
     warnings: [],
   },
