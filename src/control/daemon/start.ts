@@ -1,15 +1,15 @@
 // The order of a start: sets before rules, listeners before rules, and all of it before anything is answered. A start that
 // fails takes back what it did; what stood before it stands after it.
 
-import type { Topology } from "../../core/model/topology.ts";
 import { type ControlServer, createControlServer } from "../../edge/control-socket/server.ts";
 import { listBridges } from "../../edge/host/bridges.ts";
 import { createSets } from "../../edge/kernel/ipset/desired-sets.ts";
 import { watchBridges } from "../../edge/kernel/netlink/bridge-watch.ts";
 import { createReadiness } from "../../edge/kernel/readiness.ts";
-import { DockerwallError, messageOf } from "../../errors.ts";
+import { messageOf } from "../../errors.ts";
 import { startDataPlane } from "../../planes/link.ts";
 import { createControlApi, serve } from "../api/control-api.ts";
+import { assertHostNetwork } from "../host-network.ts";
 import { removePortTables } from "../removal.ts";
 import { createDataPlaneEvents, dataPlaneSettings } from "./data-plane.ts";
 import { createEngineEvents } from "./engine-events.ts";
@@ -45,7 +45,7 @@ async function takeBack({ host }: Parts, { takeDown }: StartOptions): Promise<vo
 async function startInOrder(parts: Parts, { cleanup, takeDown, onDeath }: StartOptions): Promise<void> {
   const { config, host, inventory, enforcement, dataPlane } = parts;
   await inventory.start(createEngineEvents(parts));
-  assertHostNetwork(inventory.current());
+  assertHostNetwork(inventory.current(), { bridges: listBridges(), ownContainer: host.ownContainer });
   // Whatever is on this host now must be in its set before the first rule, or rules would cut it off.
   enforcement.usePicture();
   host.earlyQuestions?.serve();
@@ -63,17 +63,6 @@ async function startInOrder(parts: Parts, { cleanup, takeDown, onDeath }: StartO
   await enforcement.cleanOther();
   await enforcement.reconcile();
   watchKernel(parts);
-}
-
-/** Rules that stand in another network namespace than the bridges guard nothing. */
-function assertHostNetwork({ networks }: Topology): void {
-  const wanted = networks.flatMap(({ bridge }) => bridge ?? []);
-  const bridges = listBridges();
-  if (wanted.length === 0 || wanted.some((bridge) => bridges.includes(bridge))) return;
-  throw new DockerwallError(
-    "BAD_CONFIG",
-    `none of the engine's bridges (${wanted.slice(0, 3).join(", ")}) is in this network namespace; run with \`network_mode: host\``,
-  );
 }
 
 function serveCommands(parts: Parts, takeDown: TakeDown): Promise<ControlServer> {
