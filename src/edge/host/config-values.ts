@@ -1,6 +1,7 @@
 // How the values of settings are read. All throw an Error whose message completes "SETTING is VALUE, but ".
 
 import { maxUpstreams, parseUpstream, upstreamForms } from "../../core/dns/upstream-text.ts";
+import { claimQueueNumber, engineQueueNumber, unsettledQueueNumber } from "../../core/firewall/names.ts";
 import { didYouMean } from "../../core/model/did-you-mean.ts";
 import { parseDuration } from "../../core/model/duration.ts";
 import type { Upstream } from "../../core/model/upstream.ts";
@@ -22,6 +23,16 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
     if (value >= least && value <= most) return value;
     throw new Error(`it must be a whole number from ${least} to ${most}`);
   };
+}
+
+/** The first of three queues; none of them may be that of the claim, which another daemon would seem to have. */
+export function queueNumber(text: string): number {
+  const first = wholeNumber(0, 65_535 - 2)(text);
+  if ([first, engineQueueNumber(first), unsettledQueueNumber(first)].includes(claimQueueNumber))
+    throw new Error(
+      `queue ${claimQueueNumber} would be one of its three, and by that one a daemon claims the host; take another number`,
+    );
+  return first;
 }
 
 export function oneOf<const Choice extends string>(choices: readonly Choice[]): (text: string) => Choice {

@@ -13,6 +13,7 @@ import {
   duration,
   oneOf,
   parseUpstreams,
+  queueNumber,
   socketPath,
   wholeNumber,
 } from "./config-values.ts";
@@ -148,7 +149,7 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     placeholder: "NUMBER",
     help: "NFQUEUE number; Dockerwall uses the next two as well",
     fallback: "5353",
-    parse: wholeNumber(0, 65_533),
+    parse: queueNumber,
   },
   sandboxFolder: {
     env: "DOCKERWALL_SANDBOX_FOLDER",

@@ -82,6 +82,8 @@ const accepted: readonly Accepted[] = [
     expected: { sandboxFolder: "/run/docker/netns" },
   },
   { name: "queue 0", flags: { queue: "0" }, expected: { queueNumber: 0 } },
+  { name: "queues up to the claim", flags: { queue: "53532" }, expected: { queueNumber: 53_532 } },
+  { name: "queues behind the claim", flags: { queue: "53536" }, expected: { queueNumber: 53_536 } },
 ];
 
 for (const { name, environment, flags, expected } of accepted) {
@@ -106,6 +108,16 @@ const refused: readonly Refused[] = [
   { flags: { "dns-port": "65536" }, message: /^--dns-port is "65536", but/ },
   { flags: { "dns-port": "53 " }, message: /^--dns-port is "53 ", but/ },
   { flags: { "dns-port": "" }, message: /^--dns-port is "", but/ },
+  {
+    flags: { queue: "65534" },
+    message: /^--queue is "65534", but it must be a whole number from 0 to 65533$/,
+  },
+  ...["53533", "53534", "53535"].map((queue) => ({
+    environment: { DOCKERWALL_QUEUE: queue },
+    message: new RegExp(
+      `^DOCKERWALL_QUEUE is "${queue}", but queue 53535 would be one of its three, and by that one a daemon claims the host; take another number$`,
+    ),
+  })),
   { flags: { "stats-ttl": "1.5h" }, message: /a duration from 60s to / },
   { flags: { "stats-ttl": "5s" }, message: /a duration from 60s to / },
   { flags: { "stats-ttl": "-1" }, message: /a duration/ },
