@@ -6,6 +6,7 @@
 import {
   addressBytes,
   addressFromBytes,
+  familyOf,
   type IpAddress,
   type Prefix,
   parsePrefix,
@@ -69,15 +70,10 @@ export interface JudgedAddress {
 /** What an answer may do with an address; `bytes` are its 4 or 16 bytes. */
 export function judgeAddress(filter: AddressFilter, address: IpAddress, bytes: Uint8Array): JudgedAddress {
   const inside = leadsInside(filter.own, bytes);
-  if (filter.isTaken(address) || isCarriedTaken(filter, bytes)) return { verdict: "refused", inside };
+  if (filter.isTaken(address)) return { verdict: "refused", inside };
   const verdict = filter.judge(address, inside);
   const isData = verdict === "opened" && anyCovers(itself, bytes);
   return { verdict: isData ? "told" : verdict, inside };
-}
-
-function isCarriedTaken(filter: AddressFilter, bytes: Uint8Array): boolean {
-  for (const form of carried(bytes)) if (filter.isTaken(addressFromBytes(form))) return true;
-  return false;
 }
 
 /** The container itself: no packet to it leaves, so there is nothing to open; block lists answer so. */
@@ -122,7 +118,11 @@ export function isPrivatePrefix({ address, length }: Prefix): boolean {
   return refusedPrefixes.some((refused) => refused.length <= length && covers(refused, start));
 }
 
-/** The IPv4 addresses inside an IPv6 address. */
+/** The IPv4 addresses that a translator or a tunnel takes out of an IPv6 address, and leads to. */
+export function carriedBy(address: IpAddress): readonly IpAddress[] {
+  return familyOf(address) === 4 ? none : carried(addressBytes(address)).map(addressFromBytes);
+}
+
 function carried(bytes: Uint8Array): readonly Uint8Array[] {
   if (bytes.length === 4) return none;
   const its = carriers.find(({ start, length }) => startsWith(bytes, start, length));

@@ -173,7 +173,7 @@ export interface AddressRights {
   readonly taken: readonly MatchedEntry[];
 }
 
-/** All entries that name the address. */
+/** All entries that name the address, and of those that close one the entries for what it leads to by a translator. */
 export function addressRights(policy: Policy, address: IpAddress, nowMs: number): AddressRights {
   let rights: { granted: MatchedEntry[]; taken: MatchedEntry[] } | undefined;
   for (const list of policy.lists) {
@@ -182,6 +182,10 @@ export function addressRights(policy: Policy, address: IpAddress, nowMs: number)
     for (const entry of list.addressEntries(address)) {
       rights ??= { granted: [], taken: [] };
       (entry.negated ? rights.taken : rights.granted).push({ entry, source, endsAtMs });
+    }
+    for (const entry of list.carriedEntries(address)) {
+      rights ??= { granted: [], taken: [] };
+      rights.taken.push({ entry, source, endsAtMs });
     }
   }
   return rights ?? noRights;

@@ -1,7 +1,8 @@
 // A list of entries from one place (a label, the policy file, a command), and its compiled form, in which a look-up
 // costs the same for any number of entries.
 
-import type { IpAddress } from "../model/address.ts";
+import { carriedBy } from "../dns/address-filter.ts";
+import { familyOf, type IpAddress } from "../model/address.ts";
 import { PrefixTable } from "../model/prefix-table.ts";
 import type { DomainEntry, Entry, HostEntry, PrefixEntry } from "./entry.ts";
 import { GlobTable } from "./glob.ts";
@@ -32,6 +33,8 @@ export function hasEnded({ endsAtMs }: Pick<EntryList, "endsAtMs">, nowMs: numbe
 export interface CompiledList extends Omit<EntryList, "entries"> {
   nameEntries(name: string): readonly DomainEntry[];
   addressEntries(address: IpAddress): readonly PrefixEntry[];
+  /** Those that take away an IPv4 address to which a translator or a tunnel leads from this one. */
+  carriedEntries(address: IpAddress): readonly PrefixEntry[];
   /** Names may lead to the host as far as these open it. */
   readonly hostEntries: readonly HostEntry[];
   /** Whether the list grants names below this one. */
@@ -61,6 +64,9 @@ export function compileList({ entries, ...list }: EntryList): CompiledList {
     else known.push(entry);
   }
 
+  const takesIpv4 = entries.some(
+    (entry) => entry.kind === "prefix" && entry.negated && familyOf(entry.prefix.address) === 4,
+  );
   /** Made when it is first asked for: few lists ever are. */
   let above: ReadonlySet<string> | undefined;
 
@@ -79,7 +85,16 @@ export function compileList({ entries, ...list }: EntryList): CompiledList {
       return found;
     },
     addressEntries: (address) => prefixes.match(address),
+    carriedEntries: (address) => (takesIpv4 ? takenFrom(prefixes, carriedBy(address)) : nothing),
   };
+}
+
+function takenFrom(
+  prefixes: PrefixTable<PrefixEntry>,
+  addresses: readonly IpAddress[],
+): readonly PrefixEntry[] {
+  if (addresses.length === 0) return nothing;
+  return addresses.flatMap((address) => prefixes.match(address)).filter(({ negated }) => negated);
 }
 
 const nothing: readonly [] = [];

@@ -201,6 +201,17 @@ describe("rejudge", () => {
     assert.deepEqual(open(), []);
   });
 
+  it("takes what leads by a translator to an address that is taken away now", () => {
+    const asker = "2001:db8:1::2" as IpAddress;
+    const to = "64:ff9b::cb00:7101" as IpAddress;
+    admission.own(asker, "sandbox");
+    look(asker, "a.example.com:443/tcp", "a.example.com", to);
+    rejudge(viewOf({ [asker]: "a.example.com:443/tcp" }));
+    assert.equal(open().length, 1);
+    rejudge(viewOf({ [asker]: "a.example.com:443/tcp !203.0.113.1" }));
+    assert.deepEqual(open(), []);
+  });
+
   it("leaves neighbours alone", () => {
     const label = "a.example.com:443/tcp";
     for (const asker of [web, neighbour]) look(asker, label, "a.example.com", one);

@@ -2,6 +2,7 @@
 // not led to us. Whether they pass is decided as for every other packet. A prefix names no server. If a container loses
 // what its whole network has, it becomes an exception from the network's member.
 
+import { carriedBy } from "../../dns/address-filter.ts";
 import { familyOf, type IpAddress, type Prefix, prefixContains } from "../../model/address.ts";
 import { protocolNumbers, serviceCovers } from "../../model/service.ts";
 import { namesResolver } from "../../policy/entry.ts";
@@ -37,9 +38,11 @@ function openedBy(lists: readonly EntryList[]): ReadonlySet<string> {
   if (lists.some(({ closes }) => closes === true)) return new Set();
   const entries = lists.flatMap((list) => list.entries.filter((entry) => entry.kind === "prefix"));
   const isTaken = (server: IpAddress, protocol: number): boolean =>
-    entries.some(
-      ({ negated, prefix, service }) =>
-        negated && prefixContains(prefix, server) && serviceCovers(service, protocol, 53),
+    [server, ...carriedBy(server)].some((address) =>
+      entries.some(
+        ({ negated, prefix, service }) =>
+          negated && prefixContains(prefix, address) && serviceCovers(service, protocol, 53),
+      ),
     );
   const opened = entries.filter(namesResolver).flatMap(({ prefix: { address: server }, service }) =>
     Object.values(protocolNumbers)

@@ -222,6 +222,23 @@ const packets: readonly [label: string, address: string, packet: string, names: 
     "*.example.com by a.example.com",
   ],
   ["203.0.113.7 !a.example.com", "203.0.113.7", "tcp 443", "a.example.com", "203.0.113.7/32"],
+
+  // NAT64, 6to4, and both ends of Teredo lead to the IPv4 address inside.
+  ["::/0 !203.0.113.7", "64:ff9b::203.0.113.7", "tcp 443", "", "- !203.0.113.7/32"],
+  ["::/0 !203.0.113.0/24:443", "2002:cb00:7107::1", "tcp 443", "", "- !203.0.113.0/24:443"],
+  ["::/0 !203.0.113.0/24:443", "2002:cb00:7107::1", "tcp 80", "", "::/0"],
+  ["::/0 !203.0.113.7", "2001:0:cb00:7107::1", "udp 443", "", "- !203.0.113.7/32"],
+  ["::/0 !203.0.113.7", "2001::34ff:8ef8", "udp 443", "", "- !203.0.113.7/32"],
+  ["::/0 !203.0.113.7", "2001:db8:cb00:7107::1", "udp 443", "", "::/0"],
+  ["203.0.113.7", "64:ff9b::203.0.113.7", "tcp 443", "", "-"],
+  ["a.example.com !203.0.113.7", "64:ff9b::203.0.113.7", "tcp 443", "a.example.com", "- !203.0.113.7/32"],
+  [
+    "a.example.com !203.0.113.7",
+    "64:ff9b::203.0.113.8",
+    "tcp 443",
+    "a.example.com",
+    "a.example.com by a.example.com",
+  ],
 ];
 
 const protocols: Readonly<Record<string, number>> = { tcp: 6, udp: 17, icmp: 1 };
@@ -298,6 +315,9 @@ describe("termsAt", () => {
     ["a.example.com:443 !203.0.113.0/24:443/tcp", "203.0.113.7", "443/udp"],
     ["a.example.com:443 !2001:db8::/32", "2001:db8::1", ""],
     ["a.example.com:443 203.0.113.7", "203.0.113.7", "443"],
+    ["a.example.com:443 !203.0.113.7:443/tcp", "64:ff9b::203.0.113.7", "443/udp"],
+    ["a.example.com:443 !203.0.113.7", "2002:cb00:7107::1", ""],
+    ["a.example.com@64:ff9b::/96 !203.0.113.7:1-442", "64:ff9b::203.0.113.7", "443-65535 any/other"],
     // What is inside opens as far as both say.
     ["a.example.com", "10.1.2.3", ""],
     ["a.example.com 10.0.0.0/8:443/tcp", "10.1.2.3", "443/tcp"],

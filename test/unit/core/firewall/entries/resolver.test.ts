@@ -42,6 +42,7 @@ const cases: readonly [
   ["nothing that does not write port 53", "203.0.113.9 203.0.113.8:50-60 203.0.113.7/udp", undefined, []],
   ["no range of addresses", "203.0.113.0/24:53 0.0.0.0/0:53", undefined, []],
   ["nothing that is taken away", "!203.0.113.9:53", undefined, []],
+  ["nothing that leads to what is taken away", "[64:ff9b::203.0.113.9]:53 !203.0.113.0/24", undefined, []],
   [
     "what is left of one",
     "203.0.113.9:53 203.0.113.8:53 !203.0.113.9:53/tcp !203.0.113.8",
