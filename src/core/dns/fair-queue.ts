@@ -19,9 +19,11 @@ const noTurnTexts = {
   late: "the lookup waited too long for its turn",
   /** The client no longer waits for the answer. */
   gone: "its client has closed the connection",
+  /** It may not be asked, nor answered, any more. */
+  denied: "the name is no longer allowed: what allowed it ended, or was changed, during the lookup",
 } as const;
 
-/** The asker's own load is the reason, not an upstream: the failure must not reach other askers. */
+/** The reason is the asker's own load, or its policy, not an upstream: the failure must not reach other askers. */
 export class NoTurnError extends DockerwallError {
   readonly reason: keyof typeof noTurnTexts;
 

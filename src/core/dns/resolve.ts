@@ -12,6 +12,7 @@
 import type { Taker } from "../taker.ts";
 import type { Looked } from "./cached-lookup.ts";
 import { CircleError } from "./circles.ts";
+import { NoTurnError } from "./fair-queue.ts";
 import { answerHere } from "./resolve/here.ts";
 import { concludeAnswer, type JudgedAnswer, judgeLooked } from "./resolve/looked-up.ts";
 import { isOpenReverse, type ResolveRequest } from "./resolve/request.ts";
@@ -62,6 +63,10 @@ class Asked implements Taker<Looked> {
 
   /** Step 5, and 6 where there is something to grant. */
   take(looked: Looked): void {
+    if (this.#request.isAllowedStill?.() === false) {
+      this.fail(new NoTurnError("denied"));
+      return;
+    }
     let ended: Resolution | undefined;
     try {
       const judged = judgeLooked(this.#request, looked);

@@ -4,7 +4,12 @@
 import type { AddressFilter } from "../../core/dns/address-filter.ts";
 import type { Looked } from "../../core/dns/cached-lookup.ts";
 import { askAlong, type WayRequest } from "../../core/dns/circles.ts";
-import type { AnswerGrant, LocalAnswer, ResolveRequest } from "../../core/dns/resolve/request.ts";
+import {
+  type AnswerGrant,
+  isOpenReverse,
+  type LocalAnswer,
+  type ResolveRequest,
+} from "../../core/dns/resolve/request.ts";
 import { payloadLimit } from "../../core/dns/wire/message.ts";
 import type { Query, Question } from "../../core/dns/wire/question.ts";
 import type { Grant } from "../../core/grants/grant.ts";
@@ -102,14 +107,20 @@ export class LookupRequest implements ResolveRequest {
     const { networks, resolvers } = this.#options;
     const { asker, deadlineAtMs, isGone, facts } = this.#asked;
     const networkId = this.#permission.speaker?.networkId ?? "";
+    const isDenied = (): boolean => !this.isAllowedStill();
     const way: WayRequest = {
       circles: networks.circles,
       choice: this.#choice,
       asker: facts.addresses,
       ask: (choice, its) =>
-        resolvers.lookUp(question, { asker, networkId, deadlineAtMs, isGone, choice }, its),
+        resolvers.lookUp(question, { asker, networkId, deadlineAtMs, isGone, isDenied, choice }, its),
     };
     askAlong(way, taker);
+  }
+
+  isAllowedStill(): boolean {
+    const permission = this.#permission;
+    return !permission.mayHaveEnded || permission.isLookedUpNow() || isOpenReverse(this);
   }
 
   isAboveAllowed(): boolean {

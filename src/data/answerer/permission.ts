@@ -8,6 +8,7 @@ import {
   type Membership,
 } from "../../core/askers/index-of-askers.ts";
 import type { AddressFilter } from "../../core/dns/address-filter.ts";
+import { NoTurnError } from "../../core/dns/fair-queue.ts";
 import type { AnswerGrant } from "../../core/dns/resolve/request.ts";
 import { familyOfType } from "../../core/dns/wire/record-types.ts";
 import type { Grant } from "../../core/grants/grant.ts";
@@ -17,8 +18,8 @@ import { type LeadOptions, leadFilter, secondsLeftAt } from "../../core/path/lea
 import { type Decision, isAboveAllowed, type NamedAddress, termsAt } from "../../core/policy/decide.ts";
 import { withOne } from "../../core/with-one.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
-import { DockerwallError } from "../../errors.ts";
 import type { Asked } from "./arrival.ts";
+import { factsOf } from "./askers.ts";
 import type { NetworkKnowledge } from "./network-knowledge.ts";
 
 export class Permission implements LeadOptions {
@@ -52,6 +53,18 @@ export class Permission implements LeadOptions {
   isAboveAllowed(): boolean {
     const { memberships, query } = this.#asked;
     return memberships.some(({ policy }) => isAboveAllowed(policy, query.question.name, this.decidedAtMs));
+  }
+
+  /** Whether time or another picture may have ended what allowed the name to be looked up. */
+  get mayHaveEnded(): boolean {
+    return this.#epoch !== this.#networks.epoch || this.#asked.facts.hasEnds;
+  }
+
+  /** Whether what is in force now has the name looked up. */
+  isLookedUpNow(): boolean {
+    const now = this.#asked.standing();
+    if (now.kind !== "guarded") return false;
+    return factsOf(now.memberships).isAudited || joinDecisions(this.#decidedNow()).allowed;
   }
 
   /** The families in which an answer is of use: those of the networks that allow the name, or in audit mode of all. */
@@ -103,7 +116,7 @@ export class Permission implements LeadOptions {
       : Number.POSITIVE_INFINITY;
   }
 
-  /** What an answer opens, now. @throws DockerwallError where the name, or an address, is not allowed any more */
+  /** What an answer opens, now. @throws NoTurnError where the name, or an address, is not allowed any more */
   grantsFor(wanted: readonly AnswerGrant[]): Grant[] {
     const usable = this.#usable();
     const nowMs = monotonicMs();
@@ -113,10 +126,7 @@ export class Permission implements LeadOptions {
       grants = withGrants(grants, grant, { usable, nowMs });
       // In audit mode the answer keeps it all the same.
       if (grants.length > before || this.#asked.facts.isAudited) continue;
-      throw new DockerwallError(
-        "NOT_FOUND",
-        "the name is no longer allowed: what allowed it ended, or was changed, during the lookup",
-      );
+      throw new NoTurnError("denied");
     }
     return grants;
   }

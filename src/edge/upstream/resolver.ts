@@ -45,6 +45,8 @@ export interface QueryTerms {
   readonly deadlineAtMs: number;
   /** True once nobody waits for the answer: what has not had its turn by then is dropped. */
   readonly isGone?: (() => boolean) | undefined;
+  /** True once it may not be asked any more; asked when it has its turn. */
+  readonly isDenied?: (() => boolean) | undefined;
 }
 
 export interface ResolverStats {
@@ -92,8 +94,7 @@ export class Resolver {
     const deadlineAtMs = Math.min(latestAtMs, terms?.deadlineAtMs ?? latestAtMs);
     // Without the time that others have, silence says nothing about the upstreams.
     const lateFromMs = deadlineAtMs - deadlineMs / 2;
-    const isGone = terms?.isGone;
-    const options = { question, asker, deadlineAtMs, lateFromMs, isGone, taker };
+    const options = { question, asker, deadlineAtMs, lateFromMs, terms, taker };
     new QueuedQuery(this.#queueing, options).begin();
   }
 
@@ -150,7 +151,7 @@ interface QueuedQueryOptions {
   readonly deadlineAtMs: number;
   /** From when on it is its own asker's load that has taken the time. */
   readonly lateFromMs: number;
-  readonly isGone: (() => boolean) | undefined;
+  readonly terms: QueryTerms | undefined;
   readonly taker: Taker<Uint8Array>;
 }
 
@@ -213,11 +214,21 @@ class QueuedQuery implements Turn, Taker<Uint8Array>, Wanted {
 
   start(): void {
     clearTimeout(this.#expiring);
-    const { isGone, lateFromMs } = this.#options;
     const { shared, nowMs } = this.#queueing;
-    this.#isLate = nowMs() > lateFromMs;
-    if (isGone?.() === true) this.fail(new NoTurnError("gone"));
-    else shared.ask(this);
+    const refusal = this.refusal();
+    if (refusal !== undefined) {
+      this.fail(refusal);
+      return;
+    }
+    this.#isLate = nowMs() > this.#options.lateFromMs;
+    shared.ask(this);
+  }
+
+  /** Why nobody may be asked any more, if so: it has waited. */
+  refusal(): NoTurnError | undefined {
+    const { terms } = this.#options;
+    if (terms?.isGone?.() === true) return new NoTurnError("gone");
+    return terms?.isDenied?.() === true ? new NoTurnError("denied") : undefined;
   }
 
   take(message: Uint8Array): void {

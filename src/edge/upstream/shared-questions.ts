@@ -10,6 +10,8 @@ export interface Wanted {
   readonly question: Question;
   readonly deadlineAtMs: number;
   readonly taker: Taker<Uint8Array>;
+  /** Why it may not be asked any more, if so; asked of one that has waited. */
+  refusal?(): Error | undefined;
 }
 
 export interface SharedQuestionsOptions {
@@ -41,7 +43,8 @@ export class SharedQuestions {
     const { nowMs, leastLeftMs } = this.#options;
     const hasTime = nowMs() < wanted.deadlineAtMs - leastLeftMs;
     const next = this.#underWay.get(key);
-    if (!hasTime) wanted.taker.fail(error);
+    const refusal = hasTime ? wanted.refusal?.() : error;
+    if (refusal !== undefined) wanted.taker.fail(refusal);
     else if (next === undefined) this.#begin(key, wanted);
     else next.join(this.#joining(wanted, (cause) => wanted.taker.fail(cause)));
   }

@@ -54,6 +54,8 @@ export interface ResolveRequest {
   readonly circle?: string | undefined;
   /** Calls back once every grant is in the kernel; fails, or throws, when one of them is not. */
   admit(grants: readonly AnswerGrant[], taker: Taker<void>): void;
+  /** False once the name may not be asked for, nor its answer told, any more; asked when it has waited. */
+  isAllowedStill?(): boolean;
   /** True when a name below that of the question is allowed: to say that it does not exist would deny those, too. */
   isAboveAllowed?(): boolean;
   /** True for an address that this asker holds a live grant for: its reverse name may be asked for. */
