@@ -8,6 +8,8 @@ import type { IpAddress } from "../../core/model/address.ts";
 export interface AskerFacts extends DiscoveryAsker {
   /** Whose share of what is bounded a question takes: one for a container, by whichever network and address it asks. */
   readonly budget: string;
+  /** The network whose share that is a part of: one for a container, too. */
+  readonly budgetNetworkId: string;
   /** Whether a denied name is looked up for it all the same, and every address told. */
   readonly isAudited: boolean;
   /** Whether time alone may change what the policies say. */
@@ -23,7 +25,7 @@ export function factsOf(memberships: readonly Membership[]): AskerFacts {
   const facts: AskerFacts = {
     networkIds: memberships.map(({ networkId }) => networkId),
     addresses: memberships.flatMap(({ addresses }) => addresses),
-    budget: budgetOf(memberships),
+    ...budgetOf(memberships),
     isAudited: memberships.some(({ labels }) => labels.mode === "audit"),
     hasEnds: memberships.some(({ policy }) => policy.lists.some(({ endsAtMs }) => endsAtMs !== undefined)),
   };
@@ -31,13 +33,14 @@ export function factsOf(memberships: readonly Membership[]): AskerFacts {
   return facts;
 }
 
-function budgetOf(memberships: readonly Membership[]): string {
-  let least = "";
-  for (const { addresses } of memberships) {
+function budgetOf(memberships: readonly Membership[]): Pick<AskerFacts, "budget" | "budgetNetworkId"> {
+  let budget = "";
+  let budgetNetworkId = "";
+  for (const { addresses, networkId } of memberships) {
     const [first = ""] = addresses;
-    if (least === "" || (first !== "" && first < least)) least = first;
+    if (budget === "" || (first !== "" && first < budget)) [budget, budgetNetworkId] = [first, networkId];
   }
-  return least;
+  return { budget, budgetNetworkId };
 }
 
 /** Senders whose standing is remembered; more than most hosts have containers. */

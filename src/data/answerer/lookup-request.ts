@@ -106,6 +106,7 @@ export class LookupRequest implements ResolveRequest {
   lookup(question: Question, taker: Taker<Looked>): void {
     const { networks, resolvers } = this.#options;
     const { asker, deadlineAtMs, isGone, facts } = this.#asked;
+    const { budgetNetworkId } = facts;
     const networkId = this.#permission.speaker?.networkId ?? "";
     const isDenied = (): boolean => !this.isAllowedStill();
     const way: WayRequest = {
@@ -113,7 +114,11 @@ export class LookupRequest implements ResolveRequest {
       choice: this.#choice,
       asker: facts.addresses,
       ask: (choice, its) =>
-        resolvers.lookUp(question, { asker, networkId, deadlineAtMs, isGone, isDenied, choice }, its),
+        resolvers.lookUp(
+          question,
+          { asker, budgetNetworkId, networkId, deadlineAtMs, isGone, isDenied, choice },
+          its,
+        ),
     };
     askAlong(way, taker);
   }

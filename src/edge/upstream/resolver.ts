@@ -4,7 +4,7 @@
 // - if it is silent for a moment, a second one is asked as well, and the first answer wins (hedging);
 // - everything is over before the client's own resolver gives up;
 // - equal questions under way share one answer, which also keeps a forger from betting on many at once;
-// - work is bounded in total and per asker, and waiting askers are served in turn.
+// - work is bounded in total, per network and per asker, and those that wait are served in turn.
 
 import { contained, type OnFailure, tellFailure } from "../../core/contain.ts";
 import { FairQueue, type FairQueueLimits, NoTurnError, type Turn } from "../../core/dns/fair-queue.ts";
@@ -41,6 +41,8 @@ export const defaultResolverSettings: Omit<ResolverSettings, "upstreams"> = {
 };
 
 export interface QueryTerms {
+  /** The network whose askers share the places; an asker's own where none is said. */
+  readonly budgetNetworkId?: string;
   /** By `nowMs`; an answer after it is of no use, and the settings' `deadlineMs` from now is the latest. */
   readonly deadlineAtMs: number;
   /** True once nobody waits for the answer: what has not had its turn by then is dropped. */
@@ -191,8 +193,8 @@ class QueuedQuery implements Turn, Taker<Uint8Array>, Wanted {
 
   #enter(): void {
     const { queue, nowMs, told } = this.#queueing;
-    const { asker, deadlineAtMs } = this.#options;
-    const entered = queue.enter(asker, this);
+    const { asker, deadlineAtMs, terms } = this.#options;
+    const entered = queue.enter(asker, this, terms?.budgetNetworkId);
     if (entered === "refused") this.refuse();
     if (entered !== "waiting") return;
     this.#expiring = setTimeout(

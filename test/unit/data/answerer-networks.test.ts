@@ -112,6 +112,23 @@ test("a container has one budget, by whichever of its networks it asks", async (
   }
 });
 
+test("the slow lookups of one network's containers keep no other network's waiting", async () => {
+  const mute = await startFakeUpstream({ onUdp: () => undefined });
+  const { ask, answerer } = startTwoNetworks({ old: "*.example.org", dual: "*.example.org" });
+  answerer.useUpstreams([mute]);
+  try {
+    for (let i = 0; i < 1_300; i++) void ask(`n${i}.example.org`, `198.18.1.${10 + (i % 8)}`);
+    await nextTurn();
+    assert.deepEqual(answerer.stats(), { running: 1_024, waiting: 1_300 - 1_024 });
+    void ask("other.example.org", "198.18.2.10");
+    await nextTurn();
+    assert.deepEqual(answerer.stats(), { running: 1_025, waiting: 1_300 - 1_024 });
+  } finally {
+    answerer.useUpstreams([]);
+    await mute.close();
+  }
+});
+
 test("a client gets no TTL beyond the end of what opens the address", async () => {
   let asked = 0;
   const inside = await startFakeUpstream({

@@ -11,15 +11,95 @@ test("bounds hold, and those who wait are served in turn", () => {
     queue.enter(asker, { start: () => started.push(asker), refuse: () => refused.push(asker) });
   const enterAll = (askers: string): string => [...askers].map(enter).join(" ");
   assert.equal(enterAll("aaaaaaa"), "started started waiting waiting waiting waiting refused");
-  assert.equal(enterAll("bbbcd"), "started started waiting waiting waiting");
+  // No more than are left free: the second would take the last place, which is another's.
+  assert.equal(enterAll("bbbcd"), "started waiting waiting started waiting");
   // The last finds the queue full, and the asker with most waiting gives way.
   assert.deepEqual(refused, ["a"]);
   assert.deepEqual([queue.running, queue.waiting], [4, 6]);
   started.length = 0;
   for (const asker of "aab") queue.leave(asker);
-  assert.deepEqual(started, ["c", "d", "a"]);
-  for (const asker of "aaabbcd") queue.leave(asker);
+  assert.deepEqual(started, ["d", "a", "b"]);
+  const running = ["c", ...started];
+  started.length = 0;
+  for (let asker = running.shift(); asker !== undefined; asker = running.shift()) {
+    queue.leave(asker);
+    running.push(...started.splice(0));
+  }
   assert.deepEqual([queue.running, queue.waiting], [0, 0]);
+});
+
+/** A queue, and how many of each network's turns have started and not left. */
+function withNetworks(limits: FairQueueLimits) {
+  const queue = new FairQueue(limits);
+  const started: string[] = [];
+  const refused: string[] = [];
+  return {
+    queue,
+    started,
+    refused,
+    enter: (asker: string): string => {
+      const [network = ""] = asker.split("/");
+      const turn = { start: () => started.push(asker), refuse: () => refused.push(asker) };
+      return queue.enter(asker, turn, network);
+    },
+    startedOf: (network: string): number => started.filter((asker) => asker.startsWith(`${network}/`)).length,
+  };
+}
+
+test("a network with slow work keeps no other's waiting, however many askers it has", () => {
+  const { enter, startedOf } = withNetworks({
+    running: 2_048,
+    runningPerAsker: 256,
+    waiting: 16_384,
+    waitingPerAsker: 1_024,
+  });
+  for (let asker = 0; asker < 64; asker++) for (let each = 0; each < 200; each++) enter(`slow/${asker}`);
+  assert.equal(startedOf("slow"), 1_024);
+  for (let each = 0; each < 256; each++) assert.equal(enter("other/a"), "started");
+  for (let each = 0; each < 256; each++) assert.equal(enter("other/b"), "started");
+  // Nor do several.
+  for (let each = 0; each < 1_000; each++)
+    for (let network = 0; network < 6; network++) enter(`slow${network}/${each % 20}`);
+  const counts = Array.from({ length: 6 }, (_, network) => startedOf(`slow${network}`));
+  assert.ok(Math.max(...counts) - Math.min(...counts) <= 1, counts.join());
+  for (let each = 0; each < 30; each++) assert.equal(enter("late/a"), "started");
+});
+
+test("networks are served in turn, and the askers of each", () => {
+  const { queue, started, enter } = withNetworks({
+    running: 3,
+    runningPerAsker: 3,
+    waiting: 100,
+    waitingPerAsker: 100,
+  });
+  for (const asker of ["x/1", "x/1", "y/1"]) assert.equal(enter(asker), "started");
+  for (let each = 0; each < 3; each++) for (const asker of ["x/1", "x/2", "x/3"]) enter(asker);
+  for (const asker of ["y/1", "z/1"]) assert.equal(enter(asker), "waiting");
+  started.length = 0;
+  const running = ["x/1", "x/1", "y/1"];
+  for (let asker = running.shift(); asker !== undefined; asker = running.shift()) {
+    const before = started.length;
+    queue.leave(asker);
+    running.push(...started.slice(before));
+  }
+  const expected = [
+    "z/1",
+    "x/1",
+    "y/1",
+    ...["x/2", "x/3", "x/1"],
+    ...["x/2", "x/3", "x/1"],
+    ...["x/2", "x/3"],
+  ];
+  assert.deepEqual(started, expected);
+  assert.deepEqual([queue.running, queue.waiting], [0, 0]);
+});
+
+test("a network whose many askers fill the queue with a little each keeps nobody out", () => {
+  const { enter, refused } = withNetworks({ running: 2, runningPerAsker: 1, waiting: 8, waitingPerAsker: 4 });
+  for (const asker of ["x/0", "y/0"]) enter(asker);
+  for (let asker = 1; asker <= 8; asker++) assert.equal(enter(`x/${asker}`), "waiting");
+  for (let each = 0; each < 3; each++) assert.equal(enter("y/1"), "waiting");
+  assert.ok(refused.length === 3 && refused.every((asker) => asker.startsWith("x/")), refused.join());
 });
 
 test("who withdraws is not started", () => {
@@ -55,9 +135,11 @@ class Model {
   readonly queue: FairQueue;
   readonly running: string[] = [];
   readonly waiting: { readonly asker: string; readonly turn: Turn }[] = [];
+  readonly #limits: FairQueueLimits;
 
   constructor(limits: FairQueueLimits) {
     this.queue = new FairQueue(limits);
+    this.#limits = limits;
   }
 
   enter(asker: string): void {
@@ -73,7 +155,7 @@ class Model {
         this.waiting.splice(index, 1);
       },
     };
-    if (this.queue.enter(asker, turn) === "waiting") this.waiting.push({ asker, turn });
+    if (this.queue.enter(asker, turn, networkOf(asker)) === "waiting") this.waiting.push({ asker, turn });
   }
 
   leave(asker: string): void {
@@ -92,7 +174,18 @@ class Model {
   runningOf(asker: string): number {
     return this.running.filter((other) => other === asker).length;
   }
+
+  mayRun(asker: string): boolean {
+    const ofNetwork = this.running.filter((other) => networkOf(other) === networkOf(asker)).length;
+    return (
+      this.runningOf(asker) < this.#limits.runningPerAsker &&
+      ofNetwork < this.#limits.running - this.running.length
+    );
+  }
 }
+
+/** `a` and `b` share a network. */
+const networkOf = (asker: string): string => (asker === "b" ? "a" : asker);
 
 test("whatever happens, the counts are right, bounds hold, and nobody waits while there is room", () => {
   const limits = { running: 5, runningPerAsker: 2, waiting: 8, waitingPerAsker: 3 };
@@ -108,8 +201,7 @@ test("whatever happens, the counts are right, bounds hold, and nobody waits whil
         );
         assert.ok(model.running.length <= limits.running && model.waiting.length <= limits.waiting);
         assert.ok([..."abcd"].every((who) => model.runningOf(who) <= limits.runningPerAsker));
-        const couldRun = model.waiting.some((entry) => model.runningOf(entry.asker) < limits.runningPerAsker);
-        assert.ok(model.running.length === limits.running || !couldRun);
+        assert.ok(!model.waiting.some(({ asker: waiting }) => model.mayRun(waiting)));
       }
     }),
   );
