@@ -19,9 +19,11 @@ export function namesName(entry: Entry, name: string): boolean {
     return labels.length >= wanted.length && labels.slice(-wanted.length).join("\n") === wanted.join("\n");
   }
   const oracle = (pattern: string): RegExp => new RegExp(`^${pattern.replaceAll("*", ".*")}$`);
+  // Whatever is escaped is a byte that no entry can have in it.
+  const bytes = labels.map((label) => label.replaceAll(/\\(?:\d{3}|.)/g, "?"));
   return (
-    labels.length === wanted.length &&
-    wanted.every((pattern, index) => oracle(pattern).test(labels[index] ?? ""))
+    bytes.length === wanted.length &&
+    wanted.every((pattern, index) => oracle(pattern).test(bytes[index] ?? ""))
   );
 }
 

@@ -10,12 +10,17 @@ const record = <T>(model: { [Key in keyof T]: fc.Arbitrary<T[Key]> }): fc.Arbitr
   fc.record<T>(model, { noNullPrototype: true });
 
 const label = fc.constantFrom("a", "b", "ab", "_x", "a-1");
-const glob = fc.constantFrom("*", "a*", "*b", "a*b", "*-*");
+const glob = fc.constantFrom("*", "a*", "*b", "a*b", "*-*", "a*1", "a*01*");
 const owner = fc.constantFrom("example.com", "example.org", "x.example.com", "co.uk");
 
 /** Names in presentation form. */
 export const names: fc.Arbitrary<string> = fc
-  .tuple(fc.array(fc.constantFrom("a", "b", "ab", "_x", "a-1", "aab", "a\\.b"), { maxLength: 3 }), owner)
+  .tuple(
+    fc.array(fc.constantFrom("a", "b", "ab", "_x", "a-1", "aab", "a\\.b", "a\\001", "a1\\0011"), {
+      maxLength: 3,
+    }),
+    owner,
+  )
   .map(([labels, rest]) => [...labels, rest].join("."));
 
 /** Around port 53 too, which counts only where it is written alone. */

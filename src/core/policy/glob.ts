@@ -2,7 +2,7 @@
 // ends that patterns have there (`build-*-x86` has 6 and 4). Its cost does not grow with the number of patterns, unless
 // many of them share both ends and everything after their first pattern label.
 
-import { parentOf } from "./name-text.ts";
+import { bytesOfLabel, parentOf } from "./name-text.ts";
 
 /** Matches one label against a pattern of one label; each `*` stands for any characters. Linear in practice. */
 function labelMatches(pattern: string, label: string): boolean {
@@ -86,7 +86,7 @@ const nothing: readonly [] = [];
 function labelBetween(ancestors: readonly string[], at: number): string {
   const whole = ancestors[at] ?? "";
   const rest = ancestors[at + 1] ?? "";
-  return rest === "" ? whole : whole.slice(0, whole.length - rest.length - 1);
+  return bytesOfLabel(rest === "" ? whole : whole.slice(0, whole.length - rest.length - 1));
 }
 
 function endsOf(label: string, before: number, after: number): string {

@@ -9,6 +9,14 @@ export function parentOf(name: string): string {
   return "";
 }
 
+/** A label with one character for each byte: what is written as an escape is one, and no part of it is another. */
+export function bytesOfLabel(label: string): string {
+  if (!label.includes("\\")) return label;
+  return label.replaceAll(/\\(\d{3}|.)/g, (_, escaped: string) =>
+    escaped.length === 3 ? String.fromCharCode(Number(escaped)) : escaped,
+  );
+}
+
 /** The labels after the last one with a `*`. */
 export function literalPart(pattern: string): string {
   const labels = pattern.split(".");
