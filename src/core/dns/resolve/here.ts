@@ -4,7 +4,7 @@ import type { IpAddress } from "../../model/address.ts";
 import { CircleError } from "../circles.ts";
 import { canaryName } from "../probe.ts";
 import { type ExtendedError, extendedErrors, rcodes } from "../wire/codes.ts";
-import { labelCount } from "../wire/name.ts";
+import { isWithin, labelCount, nameOf } from "../wire/name.ts";
 import type { Question } from "../wire/question.ts";
 import { familyOfType, isServedType, nameOfType, types } from "../wire/record-types.ts";
 import {
@@ -89,13 +89,15 @@ function notServed({ query }: ResolveRequest): ExtendedError {
 
 /** A resolver answers `localhost` itself (RFC 6761 6.3): it means the container, and opens nothing. */
 function findLoopback({ query, families }: ResolveRequest): LocalAnswer | undefined {
-  const { name, type } = query.question;
-  if (name !== "localhost" && !name.endsWith(".localhost")) return undefined;
+  const { qname, type } = query.question;
+  if (!isWithin(qname, localhostName)) return undefined;
   const family = familyOfType(type);
   return family !== undefined && families.has(family)
     ? { kind: "addresses", addresses: [loopbacks[family]] }
     : { kind: "no-data" };
 }
+
+const localhostName = nameOf(Buffer.from("\x09localhost\0", "latin1"));
 
 const loopbacks = { 4: "127.0.0.1" as IpAddress, 6: "::1" as IpAddress } as const;
 

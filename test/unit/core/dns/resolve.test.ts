@@ -12,6 +12,7 @@ import { respondNow } from "../../../../src/core/dns/wire/respond.ts";
 import type { IpAddress, Prefix } from "../../../../src/core/model/address.ts";
 import { anyService } from "../../../../src/core/model/service.ts";
 import type { Decision } from "../../../../src/core/policy/decide.ts";
+import { rawMessage, rawQuestion, wireName } from "../../../support/dns-bytes.ts";
 import { filterOf } from "../../../support/policies.ts";
 import { give } from "../../../support/takers.ts";
 
@@ -53,6 +54,13 @@ function queryFor(name: string, type: dnsPacket.RecordType | "ANY" = "A", edns =
   const parsed = parseQuery(bytes);
   assert.equal(parsed.kind, "query");
   return parsed as Query;
+}
+
+/** For the address of a name of these labels, each as it is. */
+function queryOf(...labels: readonly string[]): Query {
+  const parsed = parseQuery(rawMessage({ body: [rawQuestion(wireName(...labels))] }));
+  assert.ok(parsed.kind === "query");
+  return parsed;
 }
 
 interface World {
@@ -282,6 +290,11 @@ const local: readonly {
   {
     name: "our canary, in audit mode too",
     world: { query: queryFor("dockerwall-canary.invalid"), decision: denied, audit: true },
+    rcode: "NXDOMAIN",
+  },
+  {
+    name: "a name of one label that ends as those below localhost do",
+    world: { query: queryOf("x.localhost"), decision: denied },
     rcode: "NXDOMAIN",
   },
   {
