@@ -25,11 +25,11 @@ const firefoxCanaryName = "use-application-dns.net";
 /** Undefined for what an upstream must be asked. @throws CircleError where a denial would reach another asker */
 export function answerHere(request: ResolveRequest): Resolution | undefined {
   const { query, decision } = request;
+  // By its denial we know whether we are asked: no list, nor audit mode, nor a name that Docker knows changes that.
+  if (query.question.name === canaryName) return deny(request);
   const found = request.findLocal(query.question) ?? findLoopback(request);
   if (found !== undefined) return resolvedHere(respondLocal(request, found), "local");
-  // Our own canary is denied in audit mode too: by its denial we know whether we are asked.
-  if (decision.allowed || (request.audit && query.question.name !== canaryName))
-    return answerAllowed(request);
+  if (decision.allowed || request.audit) return answerAllowed(request);
   return isOpenReverse(request) ? undefined : deny(request);
 }
 
@@ -40,7 +40,7 @@ function deny(request: ResolveRequest): Resolution {
   const network = decision.allowed ? "" : decision.network;
   const text = asksAsResolver(query.question) ? forwardOnly : undefined;
   const denial = { head: query, limit, extendedError: blockedBy(network, text) };
-  const isAbove = request.isAboveAllowed?.() ?? false;
+  const isAbove = query.question.name !== canaryName && request.isAboveAllowed?.() === true;
   return resolvedHere(isAbove ? respondNoData(denial) : respondNxDomain(denial), "denied", "unchanged");
 }
 

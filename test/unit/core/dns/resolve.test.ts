@@ -293,6 +293,19 @@ const local: readonly {
     rcode: "NXDOMAIN",
   },
   {
+    name: "our canary, whatever allows it or a name below it",
+    world: { query: queryFor("Dockerwall-Canary.invalid"), decision: wildcard, isAboveAllowed: true },
+    rcode: "NXDOMAIN",
+  },
+  {
+    name: "our canary, though Docker knows it as a name of its own",
+    world: {
+      query: queryFor("dockerwall-canary.invalid"),
+      local: { kind: "addresses", addresses: ["198.18.0.3" as IpAddress] },
+    },
+    rcode: "NXDOMAIN",
+  },
+  {
     name: "a name of one label that ends as those below localhost do",
     world: { query: queryOf("x.localhost"), decision: denied },
     rcode: "NXDOMAIN",
