@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setNames } from "../../src/core/firewall/names.ts";
+import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
 import { type Family, type FloodLab, type NeighbourReport, places } from "./flood-lab.ts";
 import { run } from "./namespace.ts";
 
@@ -39,7 +40,7 @@ export function floodChecks(lab: FloodLab): FloodChecks {
       report.ports.filter((port) => !denied.has(port)),
       [],
     );
-    const rows = lab.journal.tallies(Date.now()).filter(({ networkId }) => networkId.startsWith("other"));
+    const rows = lab.journal.tallies(monotonicMs()).filter(({ networkId }) => networkId.startsWith("other"));
     const names = new Set(rows.filter(({ allowed }) => allowed).map(({ domain }) => domain));
     // By the asker's first address, whichever family it asked by.
     assert.deepEqual(

@@ -14,6 +14,7 @@ import { addressBytes, type IpAddress, parsePrefix } from "../../src/core/model/
 import type { Container, Network, Topology } from "../../src/core/model/topology.ts";
 import { type KernelSets, openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
+import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
 import { type DataPlaneLink, startDataPlane } from "../../src/planes/link.ts";
 import { type FakeUpstream, startFakeUpstream } from "./fake-upstream.ts";
 import { until } from "./lab/command.ts";
@@ -398,7 +399,7 @@ function startPlane(
       holdUnsettled: false,
     },
     {
-      onLookups: (events) => journal.record(events, Date.now()),
+      onLookups: (events) => journal.record(events, monotonicMs()),
       onFreshAddresses: () => undefined,
       onSecondPart: () => undefined,
       onRefresh: () => undefined,

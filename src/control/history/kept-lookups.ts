@@ -51,7 +51,7 @@ export function createKeptLookups(sets: KernelSets, ttlSeconds: number, startMs:
     if (key.kind !== "net") continue;
     const number = numberOfKey(key.prefix.address);
     next = Math.max(next, number + 1);
-    const since = /^since (\d{1,11})$/.exec(comment)?.[1];
+    const since = /^since (-?\d{1,11})$/.exec(comment)?.[1];
     const tally = parseLookup(comment);
     if (number === sinceNumber && since !== undefined) sinceMs = Number(since) * 1000;
     else if (tally === undefined) strange.push(number);
@@ -96,14 +96,14 @@ function dated(tally: LookupTally, nowMs: number, ageSeconds: number): LookupTal
   return { ...tally, lastSeenMs: nowMs - Math.max(0, ageSeconds) * 1000 };
 }
 
-/** The same for what says since when: by the first lookup then. */
+/** No row is older than what says since when, unless that was said by another clock. */
 function sinceOf(
   sinceMs: number | undefined,
   found: readonly LookupTally[],
   nowMs: number,
 ): number | undefined {
-  if (sinceMs === undefined || sinceMs <= nowMs) return sinceMs;
-  return Math.min(nowMs, ...found.map(({ lastSeenMs }) => lastSeenMs));
+  if (sinceMs === undefined) return undefined;
+  return Math.min(sinceMs, nowMs, ...found.map(({ lastSeenMs }) => lastSeenMs));
 }
 
 function sinceEntry(sinceMs: number, timeoutSeconds: number): SetEntry {

@@ -42,7 +42,7 @@ function headOf(tally: LookupTally): string {
 /** Undefined for every other comment. The ids are what was kept of them. */
 export function parseLookup(comment: string): LookupTally | undefined {
   const match =
-    /^(\S+) (\S{1,12}) (\S{1,12}) (\S+) (\d{1,11}) (\d{1,15}) ([a-z,-]+) (\S+) (\S+)((?: [+-]\S+)*)$/.exec(
+    /^(\S+) (\S{1,12}) (\S{1,12}) (\S+) (-?\d{1,11}) (\d{1,15}) ([a-z,-]+) (\S+) (\S+)((?: [+-]\S+)*)$/.exec(
       comment,
     );
   if (match === null) return undefined;

@@ -81,7 +81,7 @@ function bookUnnoted(entry: ListedDenied, view: DeniedView): Booked {
   // The kernel does not tell when it was tried again; while a daemon is there, that is a moment ago.
   const lastSeenMs = entry.packets === 1 || nowMs - beganMs > newForMs ? beganMs : nowMs;
   const record = { ...plain(entry), lastSeenMs, owner: ownerOf(holder), domains: [] };
-  const sinceMs = holder?.sinceMs ?? view.networkSinceMs(entry.asker) ?? 0;
+  const sinceMs = holder?.sinceMs ?? view.networkSinceMs(entry.asker) ?? Number.NEGATIVE_INFINITY;
   if (beganMs + clockErrorMs < sinceMs) return { kind: "drop", record };
   if (holder === undefined) return { kind: "keep", record };
   return { kind: "keep", record: { ...record, domains: view.namesOf(holder, entry.destination) } };

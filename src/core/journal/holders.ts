@@ -12,6 +12,9 @@ import {
   type Topology,
 } from "../model/topology.ts";
 
+/** Before any time, also one that is told by a set that outlived its host: the clock begins with the host. */
+const beforeWeLooked = Number.NEGATIVE_INFINITY;
+
 export interface Holder {
   readonly containerId: string;
   readonly name: string;
@@ -19,7 +22,7 @@ export interface Holder {
   readonly networkId: string;
   /** Undefined until the engine has told. */
   readonly sandbox: string | undefined;
-  /** When it was first seen to have the address, by the clock that only goes forward; 0 if that was before we looked. */
+  /** When it was first seen to have the address, by the clock that only goes forward; -Infinity if that was before we looked. */
   readonly sinceMs: number;
 }
 
@@ -37,7 +40,7 @@ export interface Holders {
   at(address: IpAddress): Holder | undefined;
   /** By a network's id, or its first digits. */
   isGuarded(networkId: string): boolean;
-  /** Since when a guarded network is known, by the clock that only goes forward; 0 if that was before we looked. */
+  /** Since when a guarded network is known, by the clock that only goes forward; -Infinity if that was before we looked. */
   guardedSinceMs(networkId: string): number;
   /** Whether the engine has no such container any more; by its id, or the first digits. */
   isGone(containerId: string): boolean;
@@ -67,7 +70,7 @@ export function createHolders(ownerAt: (address: IpAddress) => string | undefine
   function note(address: IpAddress, found: Omit<Holder, "sinceMs">, nowMs: number): void {
     const before = holders.get(address);
     const owner = isFirst ? ownerAt(address) : undefined;
-    const since = isFirst && (owner === undefined || owner === found.sandbox) ? 0 : nowMs;
+    const since = isFirst && (owner === undefined || owner === found.sandbox) ? beforeWeLooked : nowMs;
     const passing = passed.get(address);
     if (passing !== undefined && isFormer(passing, found)) return;
     const sinceMs = isSame(before, found) ? before?.sinceMs : passing?.atMs;
@@ -78,7 +81,7 @@ export function createHolders(ownerAt: (address: IpAddress) => string | undefine
 
   return {
     learn(topology, guarded, nowMs) {
-      since = new Map([...guarded].map((id) => [id, since.get(id) ?? (isFirst ? 0 : nowMs)]));
+      since = new Map([...guarded].map((id) => [id, since.get(id) ?? (isFirst ? beforeWeLooked : nowMs)]));
       networks = withShort(guarded);
       containers = withShort(topology.containers.map(({ id }) => id));
       for (const [address, { networkId }] of holders) if (!guarded.has(networkId)) holders.delete(address);
@@ -102,7 +105,7 @@ export function createHolders(ownerAt: (address: IpAddress) => string | undefine
     },
     at: (address) => holders.get(address),
     isGuarded: (networkId) => networks.has(networkId),
-    guardedSinceMs: (networkId) => since.get(networkId) ?? 0,
+    guardedSinceMs: (networkId) => since.get(networkId) ?? beforeWeLooked,
     isGone: (containerId) => !containers.has(containerId),
   };
 }

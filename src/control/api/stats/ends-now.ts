@@ -112,7 +112,7 @@ class Ends {
     for (const { container, domain, allowed, lastSeenMs } of this.#history.lookups()) {
       if (container === undefined || !allowed) continue;
       const key = `${shortId(container.id)} ${domain}`;
-      times.set(key, Math.max(times.get(key) ?? 0, lastSeenMs));
+      times.set(key, Math.max(times.get(key) ?? Number.NEGATIVE_INFINITY, lastSeenMs));
     }
     return times;
   }

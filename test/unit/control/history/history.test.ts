@@ -21,6 +21,8 @@ interface Host {
   /** Tries what is denied, once. */
   attempt(asker: string, destination?: string, port?: number): void;
   wait(ms: number): void;
+  /** The host is another one, or the same again, that runs for so long. */
+  boot(ms: number): void;
   /** Another daemon on the same kernel. */
   restart(): void;
   /** The engine tells what there is. */
@@ -62,6 +64,9 @@ function startHost(): Host {
     },
     wait: (ms) => {
       nowMs += ms;
+    },
+    boot(ms) {
+      nowMs = ms;
     },
     restart() {
       history = start();
@@ -166,6 +171,18 @@ test("the same when only the engine tells of it, and nothing of the next one is 
   host.tell(picture([g1], next));
   host.wait(minute);
   assert.deepEqual(host.drops(), ["g1 198.18.1.2 web (gone) tcp:443 203.0.113.9 1 60"]);
+});
+
+test("what was denied before the host started stays, where its set was saved", () => {
+  const host = startHost();
+  host.boot(40_000);
+  const [first, second] = ["198.18.1.2" as IpAddress, "203.0.113.9" as IpAddress];
+  host.sets.add("dockerwall-denied4", [
+    { key: { kind: "ip-port-ip", first, protocol: 6, port: 443, second }, timeoutSeconds: 100 },
+  ]);
+  host.tell(picture([g1], web));
+  assert.equal(host.drops().length, 1);
+  assert.equal(host.sets.list("dockerwall-denied4").length, 1);
 });
 
 test("a container with the name and the address of one that is gone has none of its history", () => {
@@ -434,6 +451,32 @@ test("kept lookups that were dated by another clock have the age that the kernel
   assert.equal(host.history().sinceMs, startMs - 100_000);
   host.wait(201_000);
   assert.deepEqual(host.lookups(), []);
+});
+
+test("kept lookups that are older than the host keep their age, over restarts, too", () => {
+  const host = startHost();
+  host.tell(picture([g1], web));
+  host.lookUp("198.18.1.2", "www.example.com");
+  host.history().keep();
+  const aged = host.sets.list("dockerwall-lookups").map(({ key, comment = "" }) => ({
+    key,
+    comment: comment.replace(
+      `${startMs / 1000}`,
+      comment.startsWith("since") ? "30" : `${startMs / 1000 + 50_000}`,
+    ),
+    timeoutSeconds: 200,
+  }));
+  host.boot(40_000);
+  host.sets.add("dockerwall-lookups", aged);
+  host.restart();
+  host.tell(picture([g1], web));
+  const before = host.lookups();
+  assert.equal(host.history().sinceMs, 40_000 - 100_000);
+  host.history().keep();
+  host.restart();
+  host.tell(picture([g1], web));
+  assert.deepEqual(host.lookups(), before);
+  assert.equal(host.history().sinceMs, 40_000 - 100_000);
 });
 
 test("kept lookups that cannot be read count for nothing, are reported once, and are taken away", () => {
