@@ -9,7 +9,7 @@ import { after, before, describe, it } from "node:test";
 import { bootGuardUnit } from "../../src/core/firewall/boot-guard.ts";
 import { addressBytes, type IpAddress } from "../../src/core/model/address.ts";
 import { openPortTable, removePortTable } from "../../src/edge/kernel/nftables/host/port-table.ts";
-import { changed, icmp6Frame, toMac, udpFrame, Wire } from "../support/frames.ts";
+import { changed, icmp6Frame, summed6, toMac, udpFrame, Wire } from "../support/frames.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 import { join, makeBridges, raiseWall } from "../support/sandbox-plane.ts";
@@ -44,35 +44,11 @@ const linkLocal = /(fe80:\S+)\//.exec(box.run("ip", "-6", "-o", "address", "show
 const portLinkLocal =
   /(fe80:\S+)\//.exec(run("ip", "-6", "-o", "address", "show", "dev", "box-eth0"))?.[1] ?? "";
 
-/** With the checksum of its upper layer (RFC 8200, section 8.1), which is at this place of it. */
-function summed(frame: Uint8Array, at: number): Uint8Array {
-  const packet = [...frame.subarray(14)];
-  const upper = packet.slice(40);
-  const pseudo = [
-    ...packet.slice(8, 40),
-    0,
-    0,
-    upper.length >> 8,
-    upper.length & 0xff,
-    0,
-    0,
-    0,
-    packet[6] ?? 0,
-  ];
-  const words = [...pseudo, ...upper, ...(upper.length % 2 === 1 ? [0] : [])];
-  let sum = 0;
-  for (let index = 0; index < words.length; index += 2)
-    sum += ((words[index] ?? 0) << 8) | (words[index + 1] ?? 0);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
-  const field = 14 + 40 + at;
-  return changed(changed(frame, field, (~sum >> 8) & 0xff), field + 1, ~sum & 0xff);
-}
-
 /** A router that lives for half an hour. */
 function advertisement(): Uint8Array {
   const frame = Uint8Array.of(...icmp6Frame(134, linkLocal), 0, 0, 0, 0, 0, 0, 0, 0);
   const longer = changed(frame, 14 + 5, 16);
-  return summed(changed(changed(longer, 14 + 40 + 6, 0x07), 14 + 40 + 7, 0x08), 2);
+  return summed6(changed(changed(longer, 14 + 40 + 6, 0x07), 14 + 40 + 7, 0x08), 2);
 }
 
 const macs = ["01:80:c2:00:00:02", "01:80:c2:00:00:03", "01:80:c2:00:00:0e", "01:80:c2:00:00:0f"] as const;
@@ -90,7 +66,7 @@ async function arriving(): Promise<readonly string[]> {
   for (const mac of macs) {
     for (const [source, destination] of targets) {
       const sent = udpFrame(source, destination, port, number++);
-      wire.send(toMac(mac, source.includes(":") ? summed(sent, 6) : sent));
+      wire.send(toMac(mac, source.includes(":") ? summed6(sent, 6) : sent));
     }
     wire.send(toMac(mac, advertisement()));
   }

@@ -159,6 +159,16 @@ function ip6(next: number, source: string, destination: string, payload: readonl
   return [...header, ...bytesOf(source), ...bytesOf(destination), ...payload];
 }
 
+/** A frame of IPv6 with the checksum of its upper layer (RFC 8200, section 8.1), which is at this place of it. */
+export function summed6(sent: Uint8Array, at: number): Uint8Array {
+  const packet = [...sent.subarray(14)];
+  const upper = packet.slice(40);
+  const length = [0, 0, upper.length >> 8, upper.length & 0xff];
+  const sum = checksum([...packet.slice(8, 40), ...length, 0, 0, 0, packet[6] ?? 0, ...upper]);
+  const field = 14 + 40 + at;
+  return changed(changed(sent, field, sum >> 8), field + 1, sum & 0xff);
+}
+
 function checksum(header: readonly number[]): number {
   let sum = 0;
   for (let at = 0; at < header.length; at += 2) sum += ((header[at] ?? 0) << 8) | (header[at + 1] ?? 0);

@@ -3,12 +3,13 @@
 import { isMissing, NetlinkError } from "../netlink/refusal.ts";
 import { NETLINK_NETFILTER, type NetlinkSocket, withNetlink } from "../netlink/socket.ts";
 import type { NftTable } from "./numbers.ts";
-import { readTableFlags } from "./read.ts";
+import { readRulePlace, readTableFlags } from "./read.ts";
 import {
   DORMANT,
   tableFlags,
   writeBatch,
   writeDeleteTable,
+  writeGetRules,
   writeGetTable,
   writeTableFlags,
 } from "./write.ts";
@@ -23,6 +24,18 @@ export function isTableThere(socket: NetlinkSocket, table: NftTable, what: strin
     if (isMissing(error)) return false;
     throw error;
   }
+}
+
+/** Names of those chains of a table that have a rule in them. @param what the table is, in words, for errors */
+export function listFilledChains(socket: NetlinkSocket, table: NftTable, what: string): ReadonlySet<string> {
+  const names = new Set<string>();
+  writeGetRules(socket.writer.reset(), table);
+  socket.dump(
+    what,
+    () => names.clear(),
+    (message) => names.add(readRulePlace(message).chain),
+  );
+  return names;
 }
 
 /** Of the message that makes a table, in a batch that begins with it. */

@@ -7,7 +7,7 @@ import { addressFromBytes, type IpAddress } from "../../../../core/model/address
 import type { NetlinkSocket } from "../../netlink/socket.ts";
 import type { NetlinkWriter } from "../../netlink/writer.ts";
 import { type Expression, inputInterface, outputInterface, verdict } from "../expressions.ts";
-import { readChain, readRulePlace, readSender } from "../read.ts";
+import { readChain, readSender } from "../read.ts";
 import {
   writeDeleteChain,
   writeFirstRule,
@@ -158,16 +158,4 @@ export function listSenders(socket: NetlinkSocket): ReadonlyMap<string, Readonly
   );
   for (const [chain, addresses] of shut) for (const address of addresses) senders.get(chain)?.delete(address);
   return senders;
-}
-
-/** Names of those with a rule in them. */
-export function listFilledChains(socket: NetlinkSocket): ReadonlySet<string> {
-  const names = new Set<string>();
-  writeGetRules(socket.writer.reset(), portTable);
-  socket.dump(
-    "the rules of the host's ports",
-    () => names.clear(),
-    (message) => names.add(readRulePlace(message).chain),
-  );
-  return names;
 }

@@ -20,7 +20,7 @@ import { messageOf } from "../../../../errors.ts";
 import { NetlinkError } from "../../netlink/refusal.ts";
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink, withNetlink } from "../../netlink/socket.ts";
 import { withNewNamespace } from "../../netns.ts";
-import { isTableThere, removeTables, TableFlags } from "../tables.ts";
+import { isTableThere, listFilledChains, removeTables, TableFlags } from "../tables.ts";
 import { tableFlags, writeBatch, writeDeleteChain, writeFlushChain, writeNewTable } from "../write.ts";
 import {
   chainName,
@@ -29,7 +29,6 @@ import {
   guardChain,
   inSteps,
   listChains,
-  listFilledChains,
   listSenders,
   nameOf,
   type PortChain,
@@ -142,7 +141,7 @@ class KernelPortTable implements PortTable {
 
   cutOf(index: number): Cut {
     const chains = listChains(this.#socket);
-    const filled = listFilledChains(this.#socket);
+    const filled = listFilledChains(this.#socket, portTable, ours);
     const ways = (["cut", "cut-out"] as const).map((kind) => {
       const name = chainName(kind, index);
       return chains.get(name)?.device !== undefined && filled.has(name) ? "whole" : "none";
@@ -159,7 +158,7 @@ class KernelPortTable implements PortTable {
     if (!this.#flags.areNone) return;
     const wanted = [...this.#chains.values()].flatMap(({ chain }) => chain ?? []);
     this.#look();
-    const filled = listFilledChains(this.#socket);
+    const filled = listFilledChains(this.#socket, portTable, ours);
     for (const [name, { device }] of this.#chains)
       if (!filled.has(name)) this.#chains.set(name, { device, chain: undefined });
     this.#put(wanted);

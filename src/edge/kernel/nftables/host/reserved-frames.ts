@@ -9,16 +9,8 @@ import { framesTable } from "../../../../core/firewall/names.ts";
 import { reservedChain, reservedGroup } from "../../../../core/firewall/reserved-frames.ts";
 import type { NetlinkSocket } from "../../netlink/socket.ts";
 import { frameInGroup, fromEthernet, verdict } from "../expressions.ts";
-import { readRulePlace } from "../read.ts";
-import { isTableThere, removeTables, TableFlags } from "../tables.ts";
-import {
-  writeBatch,
-  writeFlushChain,
-  writeGetRules,
-  writeNewChain,
-  writeNewRule,
-  writeNewTable,
-} from "../write.ts";
+import { isTableThere, listFilledChains, removeTables, TableFlags } from "../tables.ts";
+import { writeBatch, writeFlushChain, writeNewChain, writeNewRule, writeNewTable } from "../write.ts";
 
 const what = "the table of reserved frames";
 
@@ -38,7 +30,8 @@ export class ReservedFrames {
 
   /** Puts back what other software took away; nothing to do where the kernel keeps it from them. */
   heal(): void {
-    if (this.#flags.areNone && !this.#isFilled()) this.#make();
+    if (!this.#flags.areNone) return;
+    if (!listFilledChains(this.#socket, framesTable, what).has(reservedChain.name)) this.#make();
   }
 
   #make(): void {
@@ -62,21 +55,6 @@ export class ReservedFrames {
         ]);
       });
     });
-  }
-
-  #isFilled(): boolean {
-    let isFilled = false;
-    writeGetRules(this.#socket.writer.reset(), framesTable, reservedChain.name);
-    this.#socket.dump(
-      what,
-      () => {
-        isFilled = false;
-      },
-      (message) => {
-        isFilled ||= readRulePlace(message).chain === reservedChain.name;
-      },
-    );
-    return isFilled;
   }
 
   #write(content: () => void): void {
