@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdtempSync, readFileSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type AskDaemon, askAt } from "../test/support/ask-daemon.ts";
@@ -47,6 +47,8 @@ export interface Product {
 export async function startProduct(dockerSocket: string, processors = "0"): Promise<Product> {
   const own = mkdtempSync(join(folder, "daemon-"));
   const socket = join(own, "control.sock");
+  const policyFile = join(own, "policy.yml");
+  writeFileSync(policyFile, "{}\n");
   const env = {
     PATH: process.env["PATH"],
     NODE_ENV: "production",
@@ -55,7 +57,7 @@ export async function startProduct(dockerSocket: string, processors = "0"): Prom
     DOCKERWALL_UPSTREAM: "127.0.0.1:5400",
     DOCKERWALL_BACKEND: "nft",
     DOCKERWALL_SANDBOX_FOLDER: "/run/netns",
-    DOCKERWALL_POLICY_FILE: join(own, "policy.yml"),
+    DOCKERWALL_POLICY_FILE: policyFile,
   };
   const main = compile();
   // A profile, say: BENCH_NODE_OPTIONS="--cpu-prof --cpu-prof-dir=/tmp/profiles".

@@ -1,12 +1,13 @@
 // Everything besides labels that decides, and may change while the daemon runs: presets, the policy file, and overrides
 // with their ends. A change is in force when `useOther` resolves.
 
-import { contain } from "../core/contain.ts";
+import { contain, contained } from "../core/contain.ts";
 import type { OverridesReport } from "../core/model/report.ts";
 import { loadBuiltInPresets } from "../core/policy/built-in-presets.ts";
 import { createListStore, type ListStore } from "../core/policy/list-store.ts";
 import type { PolicyFile } from "../core/policy/policy-file.ts";
 import type { Presets } from "../core/policy/preset.ts";
+import type { PolicyFilePlace } from "../edge/host/config.ts";
 import type { Log } from "../edge/host/log.ts";
 import { followPolicyFile } from "../edge/host/policy-file.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
@@ -19,7 +20,7 @@ import { createOverrides, type Overrides, reportOverrides } from "./overrides.ts
 
 export interface PolicySourcesOptions {
   readonly sets: KernelSets;
-  readonly policyFile: string;
+  readonly policyFile: PolicyFilePlace;
   /** Milliseconds of a clock that only goes forward: overrides end by it. */
   readonly nowMs: () => number;
   readonly log: Log;
@@ -29,6 +30,8 @@ export interface PolicySourcesOptions {
 export interface PolicyListener {
   /** One sentence about the policy file, or undefined if it is fine. */
   readonly onProblem: (problem: string | undefined) => void;
+  /** One sentence about it that breaks nothing, or undefined once it is no longer so. */
+  readonly onWarning: (warning: string | undefined) => void;
   /** Called when a change that no command asked for could not be applied; the next look() tries again. */
   readonly onFailure: (error: unknown) => void;
   /** Has everything decided again; resolves when that is in force. */
@@ -42,8 +45,10 @@ export interface OpenPolicySources extends Disposable {
   /** The clock that overrides end by. */
   readonly nowMs: () => number;
   file(): PolicyFile;
+  /** Whether a version of the policy file is in force. */
+  isFileInForce(): boolean;
   presets(): Presets;
-  /** Reports the file's present problem, and follows every source from now on. To be called once. */
+  /** Reports the file's present problem and warning, and follows every source from now on. To be called once. */
   follow(listener: PolicyListener): PolicySources;
 }
 
@@ -63,25 +68,28 @@ export function openPolicySources({ sets, policyFile, nowMs, log }: PolicySource
   const overrides = createOverrides({ sets, nowMs });
   /** Undefined until there is a follower: a reader before that gets what there is. */
   let listener: PolicyListener | undefined;
-  let problem: string | undefined;
+  const news: { problem?: string | undefined; warning?: string | undefined } = {};
+  const closing = new DisposableStack();
   const watch = followPolicyFile({
-    path: policyFile,
+    ...policyFile,
     builtIn,
-    onChange: () =>
-      contain(
-        () => {
-          usePresets();
-          // `status` reports a failure here, and the next reconciliation tries again.
-          listener?.useOther().catch(() => undefined);
-        },
-        (error) => listener?.onFailure(error),
-      ),
+    onChange: contained(
+      () => {
+        usePresets();
+        // `status` reports a failure here, and the next reconciliation tries again.
+        listener?.useOther().catch(() => undefined);
+      },
+      (error) => listener?.onFailure(error),
+    ),
     onProblem: (next) => {
-      problem = next;
+      news.problem = next;
       listener?.onProblem(next);
     },
+    onWarning: (next) => {
+      news.warning = next;
+      listener?.onWarning(next);
+    },
   });
-  const closing = new DisposableStack();
   closing.use(watch);
 
   // The same object while the file is the same: a new object would have every list parsed again.
@@ -96,9 +104,11 @@ export function openPolicySources({ sets, policyFile, nowMs, log }: PolicySource
   const now = { store, overrides, nowMs, presets: () => presets, file: watch.current };
   return {
     ...now,
+    isFileInForce: watch.isInForce,
     follow(next) {
       listener = next;
-      if (problem !== undefined) next.onProblem(problem);
+      if (news.problem !== undefined) next.onProblem(news.problem);
+      if (news.warning !== undefined) next.onWarning(news.warning);
       const ends = closing.use(followEnds(overrides, next, { nowMs, log }));
       return {
         ...now,

@@ -57,6 +57,8 @@ export interface Reporter {
   onSandboxes(captured: number, problem: string | undefined, isOurs: boolean): void;
   /** @param sentences of interfaces by which nothing may leave guarded containers */
   onForeignInterfaces(sentences: readonly string[]): void;
+  /** @param warning of the policy file, one sentence; undefined once it is no longer so */
+  onPolicyFile(warning: string | undefined): void;
   onResolver(report: ResolverReport, counters: readonly CounterReading[]): void;
   onProblem(place: ProblemPlace, problem: string): void;
   clearProblem(place: ProblemPlace): void;
@@ -82,9 +84,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   });
   const { problems } = toldProblems;
 
-  function unwell(): boolean {
-    return isUnwell({ problems, classification: told.classification, state: options.state() });
-  }
+  const unwell = (): boolean =>
+    isUnwell({ problems, classification: told.classification, state: options.state() });
 
   return {
     onClassified(topology, next) {
@@ -103,6 +104,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       toldProblems.noteAt(isOurs ? "capture" : "sandboxes", ["capture", "sandboxes"], problem);
     },
     onForeignInterfaces: (sentences) => told.learnForeign(sentences).forEach(options.onStatement),
+    onPolicyFile: (warning) => told.learnPolicyFile(warning).forEach(options.onStatement),
     onResolver(resolver, counters) {
       told.resolver = resolver;
       told.counters = counters;
@@ -139,7 +141,14 @@ function factsOf(options: ReporterOptions, told: Told, full: readonly string[]) 
     counters: sumReadings([...readCounters(), ...told.counters]),
     overrides: reportsOf(options.overrides()),
     quarantined: namesOf(options.quarantined(), told.containers),
-    warnings: [...options.slowed, ...told.listening, ...told.circles, ...told.foreign, ...full],
+    warnings: [
+      ...options.slowed,
+      ...told.listening,
+      ...told.circles,
+      ...told.foreign,
+      ...told.policyFile,
+      ...full,
+    ],
     epochMs,
   };
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StatusReport } from "../../src/core/model/report.ts";
@@ -48,6 +48,8 @@ export function startDaemon(
   launcher: readonly string[] = [],
 ): DaemonProcess {
   const folder = mkdtempSync(join(tmpdir(), "dockerwall-daemon-"));
+  const policyFile = join(folder, "policy.yml");
+  writeFileSync(policyFile, "{}\n");
   const env = {
     PATH: process.env["PATH"],
     DOCKERWALL_DOCKER_SOCKET: engine.socket,
@@ -55,7 +57,7 @@ export function startDaemon(
     DOCKERWALL_UPSTREAM: "127.0.0.1:5300",
     DOCKERWALL_BACKEND: "nft",
     DOCKERWALL_SANDBOX_FOLDER: "/run/netns",
-    DOCKERWALL_POLICY_FILE: join(folder, "policy.yml"),
+    DOCKERWALL_POLICY_FILE: policyFile,
     ...environment,
   };
   run("mkdir", "-p", "/run/netns");

@@ -102,6 +102,7 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
     nowMs: monotonicMs,
   });
   const policies = followPolicies(open, { reporter, boundary, enforcement });
+  logPolicyFile(ground, open);
   made.move();
   host.earlyQuestions?.serve();
   return {
@@ -230,9 +231,17 @@ function followPolicies(
       if (problem === undefined) reporter.clearProblem("policy file");
       else reporter.onProblem("policy file", problem);
     },
+    onWarning: reporter.onPolicyFile,
     onFailure: (error) => boundary.tell("policies that change", error),
     useOther: enforcement.decideAnew,
   });
+}
+
+/** Says which file is in force; why none is that is there is a problem, and said as one. */
+function logPolicyFile({ config, log }: Ground, open: OpenPolicySources): void {
+  const { path: file } = config.policyFile;
+  if (open.isFileInForce()) log.info("policy file is in force", { file });
+  else log.info("no policy file is in force", { file });
 }
 
 function restoreOverrides({ overrides }: OpenPolicySources, log: Log): void {

@@ -27,6 +27,8 @@ export class Told {
   listening: readonly string[] = [];
   /** Interfaces of guarded containers that are on no network of the engine, one sentence each. */
   foreign: readonly string[] = [];
+  /** What there is to say of the policy file that breaks nothing, at most one sentence. */
+  policyFile: readonly string[] = [];
   /** Sandboxes whose own resolver we stand in for. */
   sandboxes = 0;
   resolver: ResolverReport | undefined;
@@ -62,7 +64,14 @@ export class Told {
   learnForeign(sentences: readonly string[]): readonly Statement[] {
     const before = this.foreign;
     this.foreign = sentences;
-    return changes(bySentence(before.map(warning)), bySentence(sentences.map(warning)));
+    return warningChanges(before, sentences);
+  }
+
+  /** Learns what there is to say of the policy file. @returns what is new, and what is no longer true */
+  learnPolicyFile(sentence: string | undefined): readonly Statement[] {
+    const before = this.policyFile;
+    this.policyFile = sentence === undefined ? [] : [sentence];
+    return warningChanges(before, this.policyFile);
   }
 }
 
@@ -77,6 +86,10 @@ function changes(before: Sentences, now: Sentences): readonly Statement[] {
   const gone = [...before.keys()].filter((sentence) => !now.has(sentence));
   const fresh = [...now.values()].filter(({ sentence }) => !before.has(sentence));
   return [...gone.map((sentence): Statement => ({ kind: "solved", sentence })), ...fresh];
+}
+
+function warningChanges(before: readonly string[], now: readonly string[]): readonly Statement[] {
+  return changes(bySentence(before.map(warning)), bySentence(now.map(warning)));
 }
 
 function warning(sentence: string): Statement {

@@ -43,8 +43,14 @@ export interface Config {
   readonly queueNumber: number;
   /** `auto` (found by way of the engine's process), `off` (no layer 2), or the absolute path of the engine's netns folder. */
   readonly sandboxFolder: string;
-  /** A file with the user's own presets and entries; it need not exist. */
-  readonly policyFile: string;
+  readonly policyFile: PolicyFilePlace;
+}
+
+/** Where the user's own presets and entries are. */
+export interface PolicyFilePlace {
+  readonly path: string;
+  /** The flag or the variable that names the path; undefined at the usual one, where there need not be a file. */
+  readonly chosenBy: string | undefined;
 }
 
 /** One row of the table: where a setting comes from, its valid values, and its default. */
@@ -57,8 +63,11 @@ export interface Setting<Value> {
   readonly help: string;
   /** As a user would write it; undefined when there is none. */
   readonly fallback: string | undefined;
-  /** @throws Error whose message completes "SETTING is VALUE, but ". */
-  readonly parse: (text: string) => Value;
+  /**
+   * @param chosenBy the flag or the variable that the text is from; undefined for the fallback
+   * @throws Error whose message completes "SETTING is VALUE, but ".
+   */
+  readonly parse: (text: string, chosenBy: string | undefined) => Value;
 }
 
 export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } = {
@@ -163,9 +172,9 @@ export const settings: { readonly [Key in keyof Config]: Setting<Config[Key]> } 
     env: "DOCKERWALL_POLICY_FILE",
     flag: "policy-file",
     placeholder: "PATH",
-    help: "file with your own presets and entries (docs/policy.md); read again when it changes",
+    help: "file with your own presets and entries (docs/policy.md); read again when it changes. One that you name must be there",
     fallback: "/etc/dockerwall/policy.yml",
-    parse: absolutePath,
+    parse: (text, chosenBy) => ({ path: absolutePath(text), chosenBy }),
   },
 };
 
@@ -183,7 +192,9 @@ export function readConfig(environment: Environment, flags: Flags): Config {
     const source = locate(setting, environment, flags);
     // env-var's own accessors know neither our ranges nor near misses nor flags, so each setting brings its own check.
     // env-var words a refusal as a sentence about the variable; we keep only the reason.
-    const accessors = envVar.from({ [setting.env]: source.text }, { asSetting: setting.parse });
+    const asSetting = (text: string): Value =>
+      setting.parse(text, source.isFallback ? undefined : source.place);
+    const accessors = envVar.from({ [setting.env]: source.text }, { asSetting });
     try {
       return accessors.get(setting.env).asSetting();
     } catch (error) {
@@ -200,18 +211,20 @@ export function readConfig(environment: Environment, flags: Flags): Config {
 interface Source {
   readonly place: string;
   readonly text: string | undefined;
+  readonly isFallback: boolean;
 }
 
 function locate(setting: Setting<unknown>, environment: Environment, flags: Flags): Source {
   const flag = flags[setting.flag];
-  if (flag !== undefined) return { place: `--${setting.flag}`, text: flag };
+  if (flag !== undefined) return { place: `--${setting.flag}`, text: flag, isFallback: false };
   const variable = environment[setting.env];
-  if (variable !== undefined && variable !== "") return { place: setting.env, text: variable };
+  if (variable !== undefined && variable !== "")
+    return { place: setting.env, text: variable, isFallback: false };
   const dockerHost = environment["DOCKER_HOST"];
   if (setting.flag === settings.dockerSocket.flag && dockerHost !== undefined && dockerHost !== "") {
-    return { place: "DOCKER_HOST", text: dockerHost };
+    return { place: "DOCKER_HOST", text: dockerHost, isFallback: false };
   }
-  return { place: setting.env, text: setting.fallback };
+  return { place: setting.env, text: setting.fallback, isFallback: true };
 }
 
 /** A mistyped variable must not be ignored: the daemon would run without a setting that the user asked for. */

@@ -18,6 +18,8 @@ export interface LogFields {
   /** One bad entry of an allowlist, as written. */
   readonly entry?: string;
   readonly family?: number;
+  /** The path of one. */
+  readonly file?: string;
   readonly network?: string;
   /** One sentence. */
   readonly problem?: string;

@@ -53,7 +53,14 @@ export function createParts(options: PartsOptions): Parts {
   const { kernel, hand, host, policyFile, lifecycle, acting, seen, readAtMs, dataPlane, takeDown } = options;
   const adopted = setsExist(hand.sets);
   createSets(hand.sets);
-  const open = acting.use(openPolicySources({ sets: hand.sets, policyFile, nowMs: Date.now, log: silent }));
+  const open = acting.use(
+    openPolicySources({
+      sets: hand.sets,
+      policyFile: { path: policyFile, chosenBy: undefined },
+      nowMs: Date.now,
+      log: silent,
+    }),
+  );
   const wall = createWall({
     sets: hand.sets,
     firewall: hand.firewall,
@@ -109,6 +116,7 @@ export function createParts(options: PartsOptions): Parts {
   });
   const policies = open.follow({
     onProblem: () => undefined,
+    onWarning: () => undefined,
     onFailure: (error) => reporter.onProblem("work: policies that change", messageOf(error)),
     useOther: enforcement.decideAnew,
   });

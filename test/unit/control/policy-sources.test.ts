@@ -1,7 +1,7 @@
 // What decides beside labels is known before a listener follows it, and a change that fails ends nothing.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -16,20 +16,22 @@ import { until } from "../../support/lab/command.ts";
 
 const hourMs = 3_600_000;
 
-function open(t: TestContext, file = "{}", nowMs: () => number = monotonicMs) {
+function open(t: TestContext, file = "{}", nowMs: () => number = monotonicMs, name = "policy.yml") {
   const folder = mkdtempSync(join(tmpdir(), "dockerwall-sources-"));
   const policyFile = join(folder, "policy.yml");
-  writeFileSync(policyFile, file);
+  writeFileSync(join(folder, name), file);
   const sets = createFakeSets(nowMs);
   createSets(sets);
   const happened: string[] = [];
-  const sources = openPolicySources({ sets, policyFile, nowMs, log: createLog("error") });
+  const place = { path: policyFile, chosenBy: undefined };
+  const sources = openPolicySources({ sets, policyFile: place, nowMs, log: createLog("error") });
   t.after(() => {
     sources[Symbol.dispose]();
     rmSync(folder, { recursive: true });
   });
   const listener = {
     onProblem: (problem: string | undefined) => void happened.push(problem ?? "well"),
+    onWarning: (warning: string | undefined) => void happened.push(warning ?? "no warning"),
     onFailure: (error: unknown) => void happened.push(`failure: ${error}`),
     useOther: async () => void happened.push("decided anew"),
   };
@@ -46,6 +48,17 @@ describe("the policy file", () => {
     bad.sources.follow(bad.listener);
     assert.equal(bad.happened.length, 1);
     assert.match(bad.happened[0] ?? "", /^policy file /);
+  });
+
+  it("that has another name is told of to a listener, until it has the right one", async (t) => {
+    const { sources, policyFile, happened, listener } = open(t, "{}", monotonicMs, "policy.yaml");
+    const policies = sources.follow(listener);
+    assert.match(happened.join("\n"), /policy\.yaml is not read; rename it/);
+    renameSync(policyFile.replace(/yml$/, "yaml"), policyFile);
+    policies.look();
+    assert.equal(happened.at(-1), "no warning");
+    assert.equal(sources.isFileInForce(), false);
+    await until("the file", 5_000, () => (sources.isFileInForce() ? true : undefined));
   });
 
   it("has everything decided anew when it changes, and ends nothing when that fails", async (t) => {

@@ -7,7 +7,8 @@ import type { Presets } from "../preset.ts";
 /** What was found in the file's place; `failed` is why nothing could be read there. */
 export type FoundFile =
   | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "missing" }
+  /** `instead` is a file of almost its name. */
+  | { readonly kind: "missing"; readonly instead?: string | undefined }
   | { readonly kind: "unreadable" | "not-understood"; readonly why: string };
 
 /** What a look at the file changes. */
@@ -24,12 +25,22 @@ export class PolicyFileVersions {
   readonly #builtIn: Presets;
   /** The last text, good or bad; undefined while there is none. */
   #text: string | undefined;
+  readonly #chosenBy: string | undefined;
+  /** Until the first look. */
+  #isStart = true;
   #current = noPolicyFile;
   /** Whether a good version has been in force. */
   #wasGood = false;
 
-  constructor(builtIn: Presets) {
+  /** @param chosenBy the setting that names the file; where none does, there need not be one */
+  constructor(builtIn: Presets, chosenBy?: string) {
     this.#builtIn = builtIn;
+    this.#chosenBy = chosenBy;
+  }
+
+  /** Whether a version of the file is in force, be it an earlier one. */
+  get isInForce(): boolean {
+    return this.#wasGood;
   }
 
   /** The version in force; the same object until another one is. */
@@ -39,14 +50,23 @@ export class PolicyFileVersions {
 
   /** Takes what was found. @throws what parsing it throws, which is a fault of ours: see take() of "not-understood" */
   take(found: FoundFile): Taken {
+    const isStart = this.#isStart;
+    this.#isStart = false;
     if (found.kind === "text") return this.#takeText(found.text);
     // What it takes away is not known either.
     if (found.kind === "not-understood") return this.#refuse(`it cannot be understood (${found.why})`, true);
-    if (found.kind === "missing" && this.#text === undefined) return noNews;
+    if (found.kind === "missing" && this.#text === undefined)
+      return isStart && this.#chosenBy !== undefined ? this.#refuseMissing(this.#chosenBy, found) : noNews;
     // Any text that comes next is news, even the one that was good before.
     this.#text = undefined;
     if (found.kind === "missing") return this.#refuse("it is gone", false);
     return this.#refuse(`it cannot be read (${found.why})`, true);
+  }
+
+  /** At a path that was chosen there is a file that says something; what, is not known. */
+  #refuseMissing(chosenBy: string, { instead }: FoundFile & { readonly kind: "missing" }): Taken {
+    const other = instead === undefined ? "" : `, and ${instead} is there instead`;
+    return this.#refuse(`there is no such file, though ${chosenBy} names it${other}`, true, "it is there");
   }
 
   #takeText(text: string): Taken {
@@ -62,11 +82,11 @@ export class PolicyFileVersions {
     return { changed: true, news: undefined };
   }
 
-  #refuse(problem: string, mayTakeAway: boolean): Taken {
+  #refuse(problem: string, mayTakeAway: boolean, closedUntil = "you correct it"): Taken {
     const closes = !this.#wasGood && !this.#current.closed && mayTakeAway;
     if (closes) this.#current = closedPolicyFile;
     const effect = this.#current.closed
-      ? "nothing is allowed on any network until you correct it, as it is not known what it takes away"
+      ? `nothing is allowed on any network until ${closedUntil}, as it is not known what it takes away`
       : this.#wasGood
         ? "its last good version stays in force"
         : "nothing of it is in force";

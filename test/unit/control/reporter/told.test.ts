@@ -41,3 +41,12 @@ test("foreign interfaces are told once, and once when they are gone", () => {
   assert.deepEqual(told.foreign, ["db"]);
   assert.deepEqual(learn(), ["solved: db"]);
 });
+
+test("a warning of the policy file is told once, and once when it is no longer so", () => {
+  const told = new Told();
+  const learn = (sentence: string | undefined): readonly string[] =>
+    told.learnPolicyFile(sentence).map(({ kind, sentence }) => `${kind}: ${sentence}`);
+  assert.deepEqual(learn("another name"), ["warning: another name"]);
+  assert.deepEqual(learn("another name"), []);
+  assert.deepEqual(learn(undefined), ["solved: another name"]);
+});

@@ -70,7 +70,9 @@ describe("a policy file", () => {
     write(first);
     using watch = followPolicyFile({
       path,
+      chosenBy: undefined,
       builtIn: presets,
+      onWarning: () => undefined,
       onChange: () => undefined,
       onProblem: (problem) => {
         told = problem ?? "";
@@ -136,7 +138,9 @@ describe("a policy file", () => {
     const seen: string[] = [];
     using watch = followPolicyFile({
       path,
+      chosenBy: undefined,
       builtIn: presets,
+      onWarning: () => undefined,
       onChange: () => {
         seen.push([...watch.current().containers.values()].join());
         if (watch.current().networks.get("app") === "b.example.org") changed.resolve();

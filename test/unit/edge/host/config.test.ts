@@ -21,7 +21,7 @@ const defaults: Config = {
   hold: true,
   queueNumber: 5353,
   sandboxFolder: "auto",
-  policyFile: "/etc/dockerwall/policy.yml",
+  policyFile: { path: "/etc/dockerwall/policy.yml", chosenBy: undefined },
 };
 
 interface Accepted {
@@ -80,6 +80,16 @@ const accepted: readonly Accepted[] = [
     name: "a folder of sandboxes",
     flags: { "sandbox-folder": "/run/docker/netns" },
     expected: { sandboxFolder: "/run/docker/netns" },
+  },
+  {
+    name: "a policy file by its variable",
+    environment: { DOCKERWALL_POLICY_FILE: "/srv/policy.yml" },
+    expected: { policyFile: { path: "/srv/policy.yml", chosenBy: "DOCKERWALL_POLICY_FILE" } },
+  },
+  {
+    name: "a policy file by its flag, at the usual path",
+    flags: { "policy-file": "/etc/dockerwall/policy.yml" },
+    expected: { policyFile: { path: "/etc/dockerwall/policy.yml", chosenBy: "--policy-file" } },
   },
   { name: "queue 0", flags: { queue: "0" }, expected: { queueNumber: 0 } },
   { name: "queues up to the claim", flags: { queue: "53532" }, expected: { queueNumber: 53_532 } },

@@ -26,7 +26,9 @@ function follow() {
   };
   const watch = followPolicyFile({
     path,
+    chosenBy: undefined,
     builtIn: presets,
+    onWarning: () => undefined,
     onChange: () => tell("changed"),
     onProblem: (problem) => {
       if (problem !== undefined) tell(problem);
@@ -97,6 +99,70 @@ describe("a policy file that takes something away", () => {
   });
 });
 
+describe("a policy file that is not there", () => {
+  /** A followed path at which there is nothing, and what was said of it. */
+  function followNothing(chosenBy: string | undefined, written: string, other: string) {
+    const folder = mkdtempSync(join(tmpdir(), "dockerwall-policy-"));
+    writeFileSync(join(folder, other), takes);
+    const said: (string | undefined)[] = [];
+    const watch = followPolicyFile({
+      path: join(folder, written),
+      chosenBy,
+      builtIn: presets,
+      onChange: () => undefined,
+      onProblem: (problem) => said.push(`problem: ${problem}`),
+      onWarning: (warning) => said.push(`warning: ${warning}`),
+    });
+    return {
+      folder,
+      watch,
+      said,
+      [Symbol.dispose]: () => {
+        watch[Symbol.dispose]();
+        rmSync(folder, { recursive: true });
+      },
+    };
+  }
+
+  for (const [written, other] of [
+    ["policy.yml", "policy.yaml"],
+    ["policy.yaml", "policy.yml"],
+  ] as const) {
+    it(`warns of ${other} beside ${written} until it is renamed`, () => {
+      using file = followNothing(undefined, written, other);
+      const { folder, watch, said } = file;
+      watch.look();
+      assert.equal(
+        said.join("\n"),
+        `warning: policy file ${folder}/${written}: there is none, and ${folder}/${other} is not read; rename it, or set DOCKERWALL_POLICY_FILE to its path`,
+      );
+      renameSync(join(folder, other), join(folder, written));
+      watch.look();
+      assert.equal(said.at(-1), "warning: undefined");
+      assert.equal(said.length, 2);
+    });
+  }
+
+  it("is no problem at the usual path", () => {
+    using file = followNothing(undefined, "policy.yml", "other.yml");
+    assert.deepEqual([file.said, file.watch.isInForce(), file.watch.current().closed], [[], false, false]);
+  });
+
+  it("closes everything where a setting names it, until it is there", async () => {
+    using file = followNothing("DOCKERWALL_POLICY_FILE", "policy.yml", "policy.yaml");
+    const { folder, watch, said } = file;
+    assert.equal(watch.current().closed, true);
+    assert.match(
+      said.join("\n"),
+      /^problem: policy file \S+\/policy\.yml: there is no such file, though DOCKERWALL_POLICY_FILE names it, and \S+\/policy\.yaml is there instead; nothing is allowed/,
+    );
+    renameSync(join(folder, "policy.yaml"), join(folder, "policy.yml"));
+    await until("the file", 5_000, () => (watch.isInForce() ? true : undefined));
+    assert.equal(watch.current().networks.get("app"), "!www.example.com");
+    assert.equal(said.at(-1), "problem: undefined");
+  });
+});
+
 describe("a policy file that cannot be understood for a fault of ours", () => {
   it("leaves what is in force, or closes everything where nothing is, and is read again when it changes", async () => {
     const folder = mkdtempSync(join(tmpdir(), "dockerwall-policy-"));
@@ -107,9 +173,9 @@ describe("a policy file that cannot be understood for a fault of ours", () => {
     const builtIn = new Map(presets);
     builtIn[Symbol.iterator] = () => (fails ? assert.fail("no") : builtIn.entries());
     let changes = 0;
+    const unchosen = { path, chosenBy: undefined, builtIn, onWarning: () => undefined };
     using watch = followPolicyFile({
-      path,
-      builtIn,
+      ...unchosen,
       onChange: () => {
         changes += 1;
       },
@@ -121,7 +187,7 @@ describe("a policy file that cannot be understood for a fault of ours", () => {
     await until("the failure", 5_000, () => told.at(-1));
     assert.match(told.at(-1) ?? "", /cannot be understood \(no\); its last good version stays in force$/);
     assert.deepEqual([watch.current(), changes], [was, 0]);
-    using first = followPolicyFile({ path, builtIn, onChange: () => undefined, onProblem: () => undefined });
+    using first = followPolicyFile({ ...unchosen, onChange: () => undefined, onProblem: () => undefined });
     assert.equal(first.current().closed, true);
     fails = false;
     writeFileSync(path, "presets: {mine: [cdn.example.com]}\n");

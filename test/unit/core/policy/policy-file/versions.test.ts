@@ -15,8 +15,8 @@ const unreadable: FoundFile = { kind: "unreadable", why: "EACCES" };
 const fault: FoundFile = { kind: "not-understood", why: "no" };
 
 /** What is in force at the end: the list of `app`, "closed" or nothing; and whether the last one changed that. */
-function after(...found: readonly FoundFile[]) {
-  const versions = new PolicyFileVersions(presets);
+function after(found: readonly FoundFile[], chosenBy?: string) {
+  const versions = new PolicyFileVersions(presets, chosenBy);
   const taken = found.map((each) => versions.take(each)).at(-1);
   const { current } = versions;
   return [current.closed ? "closed" : current.networks.get("app"), taken?.changed, taken?.news] as const;
@@ -47,8 +47,43 @@ describe("a policy file", () => {
   ];
   for (const [what, found, inForce, changed, news] of cases) {
     it(what, () => {
-      const [list, hasChanged, told] = after(...found);
+      const [list, hasChanged, told] = after(found);
       assert.deepEqual([list, hasChanged], [inForce, changed]);
+      if (news instanceof RegExp) assert.match(told ?? "", news);
+      else assert.equal(told, news);
+    });
+  }
+});
+
+describe("a policy file whose path a setting names", () => {
+  const unlike: FoundFile = { kind: "missing", instead: "/etc/policy.yaml" };
+  const cases: readonly [what: string, found: readonly FoundFile[], inForce: unknown, news: unknown][] = [
+    [
+      "closes everything where it is not there",
+      [missing],
+      "closed",
+      /^there is no such file, though --policy-file names it; nothing is allowed on any network until it is there, /,
+    ],
+    [
+      "tells of a file of almost its name",
+      [unlike],
+      "closed",
+      /names it, and \/etc\/policy\.yaml is there instead; /,
+    ],
+    ["says so once", [missing, missing], "closed", null],
+    ["is in force once it is there", [missing, good], "a.example.com", undefined],
+    [
+      "stays in force when it is gone",
+      [good, missing],
+      "a.example.com",
+      /^it is gone; its last good version/,
+    ],
+    ["closes nothing more when it was bad and is gone", [bad, missing, missing], undefined, null],
+  ];
+  for (const [what, found, inForce, news] of cases) {
+    it(what, () => {
+      const [list, , told] = after(found, "--policy-file");
+      assert.equal(list, inForce);
       if (news instanceof RegExp) assert.match(told ?? "", news);
       else assert.equal(told, news);
     });
