@@ -18,7 +18,7 @@ export function pathOf(backend: Backend): string {
 }
 
 /** @throws when one of its commands fails */
-export function startUnit(unit: string): void {
-  const env = { PATH: pathOf("nft") };
+export function startUnit(unit: string, backend: Backend = "nft"): void {
+  const env = { PATH: pathOf(backend) };
   for (const [command = "", ...args] of execStarts(unit)) execFileSync(command, args, { env, stdio: "pipe" });
 }

@@ -1,15 +1,16 @@
 // What holds container networks between boot and the daemon: a few rules, installed before Docker starts. They are in
-// our own chains, so the daemon's first restore replaces them in one transaction, without a gap.
+// chains that begin like all of ours, so the daemon's first restore replaces them in one transaction, without a gap.
 
 import type { Family } from "../model/address.ts";
 import { engineHoldTables, engineJump, renderEngineHold } from "./engine-hold.ts";
-import { chainNames, framesTable, heldPrefix } from "./names.ts";
+import { type ChainName, chainNames, claimQueueNumber, framesTable, heldPrefix } from "./names.ts";
 import { renderSet } from "./render-set.ts";
 import { renderReservedFrames } from "./reserved-frames.ts";
 import { fromInterface, isAnswer } from "./rules/match.ts";
+import type { TableName } from "./rules/parts.ts";
 import { planRules } from "./rules/plan.ts";
-import { renderJump } from "./rules/render.ts";
-import { rule, type Table } from "./rules/table.ts";
+import { renderJump, renderRule } from "./rules/render.ts";
+import { type Jump, rule, type Table } from "./rules/table.ts";
 import { drop, returnIt } from "./rules/target.ts";
 import { fromHeldBridge, neighbourDiscovery } from "./ruleset/bridges.ts";
 import { setSpecs } from "./sets.ts";
@@ -23,14 +24,21 @@ export interface HostBridge {
 
 // Comments of one word: systemd and the shell both have their own idea of quotes.
 const sinceBoot = "held-since-boot";
+const notHeld = "not-held";
+
+/** What leads to the hold. */
+const holdJumps: readonly Jump[] = [
+  { hook: "FORWARD", chain: chainNames.bootForward },
+  { hook: "INPUT", chain: chainNames.bootInput },
+];
 
 /**
  * Rules that drop all packets from a bridge that Docker may have made; for `iptables-restore --noflush`. Answers to the
- * host's own connections pass on all of them.
+ * host's own connections pass on all of them. They can only take away: what passes goes on to other rules of ours.
  */
-function holdRules(family: Family, hostBridges: readonly HostBridge[]): string {
+function holdRules(family: Family, hostBridges: readonly string[]): string {
   const held = rule(sinceBoot, [fromHeldBridge], drop);
-  const own = hostBridges.map(({ bridge }) => rule("way-of-the-host", [fromInterface(bridge)], returnIt));
+  const own = hostBridges.map((bridge) => rule(notHeld, [fromInterface(bridge)], returnIt));
   const answers = [[isAnswer], ...(family === 6 ? neighbourDiscovery : [])].map((match) => ({
     match: [fromHeldBridge, ...match],
     target: returnIt,
@@ -38,26 +46,54 @@ function holdRules(family: Family, hostBridges: readonly HostBridge[]): string {
   const hold: Table = {
     name: "mangle",
     chains: [
-      { name: chainNames.forward, rules: [...own, held] },
-      { name: chainNames.input, rules: [...own, ...answers, held] },
+      { name: chainNames.bootForward, rules: [...own, held] },
+      { name: chainNames.bootInput, rules: [...own, ...answers, held] },
     ],
-    jumps: [
-      { hook: "FORWARD", chain: chainNames.forward },
-      { hook: "INPUT", chain: chainNames.input },
-    ],
+    // They stand already when the engine is started again.
+    jumps: [],
   };
   return planRules([hold], new Map()).trimEnd().replaceAll("\n", "\\n");
 }
 
 /**
- * A command that lets go of devices that are there and no bridges, for rules that stand already: nothing but the name can
- * be matched. `$$` is systemd's `$`.
+ * A command that holds what nothing holds yet, and lets go of the host's own devices, in whatever holds. `$$` is
+ * systemd's `$`.
+ *
+ * Rules of ours may stand without a daemon: they were saved and are loaded at boot, or it has ended. Some hold, and some
+ * do not, as of a daemon with `--hold off`, or of one that found nobody guarded when it ended. Sets are empty after a
+ * boot, so rules that hold know no bridge of the host's. While a daemon lives and has its rules in place, all is up to it.
  */
-function spareOthers(tool: string): string {
-  const spare = [chainNames.forward, chainNames.input].map(
-    (chain) => `${tool} -w -t mangle -I ${chain} -i "$$i" -j RETURN`,
-  );
-  return `{ cd /sys/class/net; for i in ${heldPrefix}*; do test ! -e "$$i" || test -e "$$i/bridge" || { ${spare.join("; ")}; }; done; true; }`;
+function holdBridges(tool: string, family: Family, hostBridges: readonly string[]): string {
+  const mangle = `${tool} -w -t mangle`;
+  const jumpIn = holdJumps.map((jump) => {
+    const text = `${jump.hook} ${renderJump(jump, "mangle")}`;
+    return `{ ${mangle} -C ${text} 2>/dev/null || ${mangle} -I ${text}; }`;
+  });
+  const spareIn = (table: TableName, chain: ChainName): string => `spare ${table} ${chain} "$$i"`;
+  const exempt = `-i "$$3" ${renderRule(rule(notHeld, [], returnIt), "mangle")}`;
+  const functions = [
+    `stand() { ${mangle} -S ${chainNames.forward} >/dev/null 2>&1; }`,
+    `guarded() { stand && grep -q "^ *${claimQueueNumber} " /proc/net/netfilter/nfnetlink_queue 2>/dev/null; }`,
+    `led() { ${mangle} -C $$1 -j $$2 2>/dev/null && ${mangle} -S $$2 | grep -q -e "-i ${heldPrefix}+ .*held.* -j DROP"; }`,
+    `held() { stand && led FORWARD ${chainNames.forward} && led INPUT ${chainNames.input}; }`,
+    `hold() { printf "${holdRules(family, hostBridges)}\\n" | ${tool}-restore -w --noflush && ${jumpIn.join(" && ")}; }`,
+    // Nothing but the name of a device that is no bridge can be matched.
+    `own() { echo ${hostBridges.join(" ")}; cd /sys/class/net; for i in ${heldPrefix}*; do test ! -e "$$i" || test -e "$$i/bridge" || echo "$$i"; done; }`,
+    `spare() { ${tool} -w -t $$1 -S $$2 >/dev/null 2>&1 || return 0; ${tool} -w -t $$1 -C $$2 ${exempt} 2>/dev/null || ${tool} -w -t $$1 -I $$2 ${exempt}; }`,
+  ];
+  const places = [
+    spareIn("mangle", chainNames.bootForward),
+    spareIn("mangle", chainNames.bootInput),
+    // Without them there is no need to have the kernel make a table.
+    "stand || continue",
+    spareIn("mangle", chainNames.forward),
+    spareIn("mangle", chainNames.input),
+    spareIn("raw", chainNames.raw),
+  ];
+  return [
+    ...functions,
+    `guarded || { { held || hold; } && for i in $$(own); do ${places.join("; ")}; done; true; }`,
+  ].join("; ");
 }
 
 /** Where systemd runs the engine, below the root of cgroup v2. */
@@ -112,17 +148,18 @@ const rulesOfHost = [
 ];
 
 /**
- * The unit. It changes nothing if the daemon's rules are already in place (a restart of the unit at run time), unless
- * they are in the other variant of iptables: then the daemon removes the hold within seconds.
+ * The unit. It changes nothing while a daemon enforces (a restart of the engine that the daemon outlives), unless that
+ * one's rules are in the other variant of iptables: then the daemon removes the hold within seconds.
  *
  * Docker does not start without it: bridges that nothing holds would be open. One failure does not count: if the kernel
  * has no IPv6 (ipv6.disable=1), ip6tables cannot hold it, and no bridge can carry it either.
  */
 export function bootGuardUnit(hostBridges: readonly HostBridge[]): string {
-  const restore = (tool: string, family: Family, orElse: string): string =>
-    `ExecStart=/bin/sh -c '${tool} -w -t mangle -S ${chainNames.forward} >/dev/null 2>&1 || { printf "${holdRules(family, known)}\\n" | ${tool}-restore -w --noflush && ${spareOthers(tool)}; }${orElse}'`;
   // A name with anything else in it would be another one to systemd, the shell or iptables.
   const known = hostBridges.filter(({ bridge }) => /^[A-Za-z0-9._-]+$/.test(bridge));
+  const names = known.map(({ bridge }) => bridge);
+  const start = (tool: string, family: Family, orElse: string): string =>
+    `ExecStart=/bin/sh -c '${holdBridges(tool, family, names)}${orElse}'`;
   return [
     `# Holds every bridge named ${heldPrefix}*: packets from it are neither forwarded nor reach the host, except answers to the host.`,
     ...(known.length === 0
@@ -141,8 +178,8 @@ export function bootGuardUnit(hostBridges: readonly HostBridge[]): string {
     "[Service]",
     "Type=oneshot",
     "RemainAfterExit=yes",
-    restore("iptables", 4, ""),
-    restore("ip6tables", 6, " || test ! -e /proc/net/if_inet6"),
+    start("iptables", 4, ""),
+    start("ip6tables", 6, " || test ! -e /proc/net/if_inet6"),
     `ExecStartPost=-/bin/sh -c '${holdQuestions()}'`,
     `ExecStartPost=-/bin/sh -c '${dropReservedFrames()}'`,
     "",

@@ -106,6 +106,9 @@ export const chainNames = {
   question: "DOCKERWALL-QUESTION",
   /** Not of the ruleset: there from the start of an engine until a daemon has read it. */
   engine: "DOCKERWALL-ENGINE",
+  /** Not of the ruleset either: what the boot guard drops until a daemon writes its rules. */
+  bootForward: "DOCKERWALL-BOOT-FORWARD",
+  bootInput: "DOCKERWALL-BOOT-INPUT",
   /**
    * A chain that nothing jumps to, in each table where something was missing before us: one rule says by its comment
    * that the table, or a built-in chain of it, was made for us. So the kernel remembers, for whichever process
