@@ -16,7 +16,7 @@ import type { Container, Topology } from "../../../core/model/topology.ts";
 import { requireEntries } from "../../../core/policy/allowlist.ts";
 import { parseEntry, renderEntry } from "../../../core/policy/entry.ts";
 import type { Override, OverrideTarget } from "../../../core/policy/override.ts";
-import { withNegation } from "../../../core/policy/override.ts";
+import { subjectOf, withNegation } from "../../../core/policy/override.ts";
 import type { Presets } from "../../../core/policy/preset.ts";
 import { DockerwallError } from "../../../errors.ts";
 import type { Overrides } from "../../overrides.ts";
@@ -48,14 +48,13 @@ export interface OverrideContext {
 
 /** Makes overrides or takes them back; the change is in force after the next reconciliation. @throws DockerwallError */
 export function changeOverrides(request: OverrideRequest, context: OverrideContext): OverrideTarget {
-  const target =
-    (request.verb === "undo" ? departedTarget(request.target, context) : undefined) ??
-    findTarget(request.target, context);
   const entries = readEntries(request, context.presets);
   if (request.verb === "undo") {
+    const target = departedTarget(request.target, entries, context) ?? findTarget(request.target, context);
     context.overrides.remove(target, entries);
     return target;
   }
+  const target = findTarget(request.target, context);
   const endsAtMs =
     request.forSeconds === undefined ? undefined : context.uptimeMs + request.forSeconds * 1000;
   context.overrides.add(entries.map((entry): Override => ({ target, entry, endsAtMs })));
@@ -100,20 +99,27 @@ function whyNot(word: string): string {
   return `deny takes a name or a range, not both; deny ${renderEntry(name)} or ${range}`;
 }
 
-/** A target of overrides that is gone or was renamed: the overrides can still be taken back by its old name. */
+/**
+ * A target of overrides that is gone or was renamed: they can still be taken back by its old name, also where something of
+ * the other kind has that name now. Then it is the one that is gone if that has such an override.
+ */
 function departedTarget(
   text: string,
+  entries: readonly string[],
   { overrides, topology, classification }: OverrideContext,
 ): OverrideTarget | undefined {
   const [, kind, name = text] = targetForm.exec(text) ?? [];
-  const isThere =
-    classification.guarded.some((network) => network.name === name) ||
-    topology.containers.some((container) => container.name === name);
-  if (isThere) return undefined;
-  return overrides
+  const isThere: Readonly<Record<OverrideTarget["kind"], boolean>> = {
+    network: classification.guarded.some((network) => network.name === name),
+    container: topology.containers.some((container) => container.name === name),
+  };
+  const departed = overrides
     .current()
-    .map(({ target }) => target)
-    .find((target) => target.name === name && (kind === undefined || kind === target.kind));
+    .filter(({ target }) => target.name === name && !isThere[target.kind])
+    .filter(({ target }) => kind === undefined || kind === target.kind);
+  const mayBeOther = kind === undefined && (isThere.network || isThere.container);
+  const found = departed.find((each) => entries.includes(subjectOf(each)));
+  return (found ?? (mayBeOther ? undefined : departed[0]))?.target;
 }
 
 /** A guarded network, or a container on one, by any of their names; `network:` or `container:` in front says which. */

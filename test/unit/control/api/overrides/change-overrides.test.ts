@@ -223,3 +223,38 @@ describe("an override for a container that is gone, or was renamed", () => {
     assert.throws(() => change("deny", "web", "c.example.com"), { code: "NOT_FOUND" });
   });
 });
+
+describe("an override whose target is gone while something of the other kind has its name", () => {
+  const withNetwork = (name: string) =>
+    ({ guarded: [...guarded, { id: `id-${name}`, name }] }) as unknown as Classification;
+
+  it("of a container is taken back beside a network", () => {
+    change("deny", "web", "a.example.com");
+    const containers = topology.containers.filter(({ name }) => name !== "web");
+    context = { ...context, topology: { ...topology, containers }, classification: withNetwork("web") };
+    assert.equal(change("undo", "web", "a.example.com"), "container web: ");
+  });
+
+  it("of a network is taken back beside a container", () => {
+    change("deny", "app", "a.example.com");
+    const containers = [...topology.containers, container("app", "eee1", "id-both")];
+    const others = { guarded: guarded.filter(({ name }) => name !== "app") } as unknown as Classification;
+    context = { ...context, topology: { ...topology, containers }, classification: others };
+    for (const target of ["app", "network:app"]) {
+      assert.equal(change("undo", target, "a.example.com"), "network app: ");
+      context.overrides.add([
+        { target: { kind: "network", name: "app" }, entry: "!a.example.com", endsAtMs: undefined },
+      ]);
+    }
+  });
+
+  it("leaves what the other one has to be taken back by the same name", () => {
+    change("deny", "web", "a.example.com");
+    const containers = topology.containers.filter(({ name }) => name !== "web");
+    context = { ...context, topology: { ...topology, containers }, classification: withNetwork("web") };
+    change("allow", "web", "b.example.com");
+    assert.equal(change("undo", "web", "b.example.com"), "network web: ");
+    assert.equal(change("undo", "web", "a.example.com"), "container web: ");
+    assert.throws(() => change("undo", "web", "a.example.com"), { code: "NOT_FOUND" });
+  });
+});
