@@ -35,6 +35,10 @@ export function createEngineEvents({
     onChange: () => void enforcement.reconcile(),
     onRead: () => enforcement.tellReadings(),
     onNetworks: () => void enforcement.heal(),
+    onReload: () => {
+      engineVersion.mayDiffer();
+      void engineVersion.follow();
+    },
     onLost: () => {
       nextEngine.isAwaited();
       enforcement.awaitEngine();

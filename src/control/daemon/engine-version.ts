@@ -11,7 +11,7 @@ export interface EngineVersion {
   current(): Version;
   /** Whether containers live on when it ends, as it was last read; false until then. */
   keepsContainers(): boolean;
-  /** Another engine may answer from now on. */
+  /** Another engine may answer from now on, or the same one with other settings. */
   mayDiffer(): void;
   /** Reads it again if it may differ; what cannot be read now is read when this is called the next time. Never rejects. */
   follow(): Promise<void>;

@@ -29,6 +29,8 @@ export interface InventoryEvents {
   readonly onRead: () => void;
   /** Called after an event about a network: the engine may have changed rules. */
   readonly onNetworks: () => void;
+  /** Called when the engine has read its settings again: what it says of itself may differ. */
+  readonly onReload: () => void;
   /** Called when the event stream has broken, and with every attempt that fails: the engine may be gone. */
   readonly onLost: () => void;
   /** Called when the event stream opens again after it broke: the engine may have restarted. */
@@ -172,6 +174,8 @@ class EngineInventory implements Inventory {
     if (event.type === "network") {
       this.#events?.onNetworks();
       this.#takeNetworkEvent(event);
+    } else if (event.type === "daemon") {
+      if (event.action === "reload") this.#events?.onReload();
     } else if (event.action === "destroy") {
       this.#picture.dropContainer(event.id);
     } else if (containerActions.has(event.action)) {

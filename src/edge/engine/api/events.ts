@@ -8,7 +8,7 @@ import { textsOf } from "./json.ts";
 export interface EngineEvent {
   readonly type: string;
   readonly action: string;
-  /** Id of the network or container that the event is about. */
+  /** Id of the network, the container or the engine that the event is about. */
   readonly id: string;
   /** For `network connect` and `disconnect`: the container. */
   readonly container: string | undefined;
@@ -47,7 +47,7 @@ export async function readEvents(docker: Docker, following: Following): Promise<
 async function openEvents(docker: Docker, withinMs: number): Promise<NodeJS.ReadableStream> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), withinMs);
-  const filters = { type: ["network" as const, "container" as const] };
+  const filters = { type: ["network" as const, "container" as const, "daemon" as const] };
   const options = { filters, abortSignal: abort.signal };
   try {
     return await docker.getEvents(options);

@@ -4,6 +4,18 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { createEngineEvents, type EngineFollower } from "../../../../src/control/daemon/engine-events.ts";
 
+it("what the engine says of itself is asked again when it has read its settings again", () => {
+  const happened: string[] = [];
+  const follower: Partial<Record<keyof EngineFollower, unknown>> = {
+    engineVersion: {
+      mayDiffer: () => void happened.push("may differ"),
+      follow: async () => void happened.push("asked"),
+    },
+  };
+  createEngineEvents(follower as unknown as EngineFollower).onReload();
+  assert.deepEqual(happened, ["may differ", "asked"]);
+});
+
 it("the end of a quarantine is logged by the container's name, and what is decided by it is decided anew", () => {
   const logged: string[] = [];
   let reconciled = 0;

@@ -59,6 +59,7 @@ function startDaemon(model: ModelEngine, cutOff: ReadonlySet<string>, nowMs: () 
     onLost: () => undefined,
     onReconnect: () => undefined,
     onRefreshed: () => undefined,
+    onReload: () => undefined,
     onUnread: () => undefined,
     onProblem: () => undefined,
   };

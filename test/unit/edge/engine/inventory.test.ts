@@ -78,6 +78,7 @@ function start(t: TestContext, ...given: readonly Container[]) {
     },
     onRead: () => undefined,
     onNetworks: () => undefined,
+    onReload: () => undefined,
     onLost: () => undefined,
     onReconnect: () => undefined,
     onRefreshed: () => undefined,
@@ -99,6 +100,8 @@ function start(t: TestContext, ...given: readonly Container[]) {
     },
     event: (action: string, id: string, attributes = {}) =>
       onEvent?.({ type: "container", action, id, container: undefined, attributes }),
+    daemonEvent: (action: string) =>
+      onEvent?.({ type: "daemon", action, id: "engine", container: undefined, attributes: {} }),
     nowMs: () => ++clock,
     /** The engine ends the stream of its events. */
     breakOff: () => breakOff?.(),
@@ -141,6 +144,17 @@ describe("a container that cannot be read", () => {
     unhang();
     await turn();
     assert.deepEqual(inventory.current().containers, [web]);
+  });
+});
+
+describe("an event of the engine itself", () => {
+  it("is told when its settings were read again, and is about no container", async (t) => {
+    const { inventory, answers, events, daemonEvent } = start(t);
+    let reloads = 0;
+    await inventory.start({ ...events, onReload: () => void reloads++ });
+    for (const action of ["reload", "start", "destroy"]) daemonEvent(action);
+    assert.equal(reloads, 1);
+    assert.deepEqual(answers.inspected, []);
   });
 });
 
