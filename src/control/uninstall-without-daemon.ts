@@ -1,9 +1,10 @@
 // Removes every trace of ours from the kernel when no daemon runs: first from sandboxes (lookups go back to Docker's own
 // resolver), then the rules in both backends, then the sets that they name, and then the tables on the host's ports.
 
-import { findSandboxFolder } from "../edge/engine/dockerd.ts";
+import { type FoundSandboxFolder, findSandboxFolders } from "../edge/engine/dockerd.ts";
 import { engineRoot } from "../edge/engine/root.ts";
 import { claimHost } from "../edge/host/claim.ts";
+import type { Config } from "../edge/host/config.ts";
 import { openKernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../edge/kernel/iptables/firewall.ts";
 import { iptablesBeside } from "../edge/kernel/iptables/iptables.ts";
@@ -11,11 +12,14 @@ import { assertGivenBack } from "../edge/sandbox/given-back.ts";
 import { DockerwallError } from "../errors.ts";
 import { removalsOfRest, removeAll, removeSets } from "./removal.ts";
 
-/** @throws DockerwallError DAEMON_RUNNING before anything is removed, or naming what could not be removed; the rest is. */
-export async function uninstallHere(): Promise<void> {
+/**
+ * @param sandboxFolder the daemon's setting
+ * @throws DockerwallError DAEMON_RUNNING before anything is removed, or naming what could not be removed; the rest is.
+ */
+export async function uninstallHere(sandboxFolder: Config["sandboxFolder"]): Promise<void> {
   using _claim = claimAlone();
   await removeAll([
-    giveSandboxesBack,
+    ...findSandboxFolders(sandboxFolder).map((folder) => () => giveSandboxesBack(folder)),
     () => createFirewall("nft", iptablesBeside(engineRoot)).remove(),
     () => removeSets(openKernelSets()),
     ...removalsOfRest,
@@ -23,8 +27,7 @@ export async function uninstallHere(): Promise<void> {
 }
 
 /** @throws DockerwallError naming those that are left, or why nobody could look */
-function giveSandboxesBack(): void {
-  const folder = findSandboxFolder();
+function giveSandboxesBack(folder: FoundSandboxFolder): void {
   if ("problem" in folder) throw new DockerwallError("KERNEL_REFUSED", folder.problem);
   assertGivenBack(folder.path);
 }

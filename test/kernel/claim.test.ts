@@ -70,7 +70,7 @@ test("nobody uninstalls behind the back of a daemon, whose socket may be elsewhe
   run("iptables-nft", "-t", "mangle", "-N", "DOCKERWALL-FORWARD");
   const was = run("iptables-nft-save");
   assert.equal(await say(claimant), "claimed");
-  await assert.rejects(uninstallHere(), {
+  await assert.rejects(uninstallHere("auto"), {
     code: "DAEMON_RUNNING",
     message: new RegExp(`^nothing was removed.*process ${others[0]?.pid} .*stop it first`),
   });
@@ -78,6 +78,6 @@ test("nobody uninstalls behind the back of a daemon, whose socket may be elsewhe
   const [holder] = others;
   holder?.kill("SIGKILL");
   if (holder !== undefined) await once(holder, "exit");
-  await uninstallHere().catch((error) => assert.match(error.message, /dockerd/));
+  await uninstallHere("auto").catch((error) => assert.match(error.message, /dockerd/));
   assert.doesNotMatch(run("iptables-nft-save"), /DOCKERWALL/);
 });

@@ -30,7 +30,7 @@ const plugIn = (): string => run("ip", "link", "set", "uplink", "master", "lan0"
 const pullOut = (): string => run("ip", "link", "set", "uplink", "nomaster");
 
 const strangersOn = (bridge: string, folder?: string): readonly string[] =>
-  hostsOwn(lookAtBridges(folder)(bridge));
+  hostsOwn(lookAtBridges(folder === undefined ? [] : [folder])(bridge));
 
 describe("what hangs on a bridge", () => {
   /** Of those that a kernel without modules has; what each of the others is called stands in the unit test. */
@@ -84,9 +84,9 @@ describe("what hangs on a bridge", () => {
 
   it("a device that the bridge is a part of, as a port is of its bridge", () => {
     run("ip", "link", "add", "nic", "type", "veth", "peer", "name", "nic2");
-    assert.equal(lookAtBridges(undefined)("nic").master, undefined);
+    assert.equal(lookAtBridges([])("nic").master, undefined);
     run("ip", "link", "set", "nic", "master", "app0");
-    assert.equal(lookAtBridges(undefined)("nic").master, "app0");
+    assert.equal(lookAtBridges([])("nic").master, "app0");
     run("ip", "link", "del", "nic");
   });
 

@@ -6,7 +6,7 @@ import { bootGuardUnit, bootSetsUnit, type HostBridge } from "../../core/firewal
 import { heldPrefix } from "../../core/firewall/names.ts";
 import { listBridges } from "../../edge/host/bridges.ts";
 import { DockerwallError } from "../../errors.ts";
-import type { Command } from "../command.ts";
+import type { Command, Invocation } from "../command.ts";
 
 export const command: Command = {
   operands: "",
@@ -25,8 +25,8 @@ export const command: Command = {
     "With --sets, the command prints a unit for hosts whose saved rules include Dockerwall's (doctor says so). As /etc/systemd/system/dockerwall-sets.service, it creates the sets of these rules before the rules are loaded.",
   ].join("\n"),
   options: { sets: { help: "print the unit that creates the sets for saved rules" } },
-  run: async ({ options, output }) => {
-    output.write("sets" in options ? bootSetsUnit() : bootGuardUnit(await findHostBridges()));
+  run: async ({ options, environment, output }) => {
+    output.write("sets" in options ? bootSetsUnit() : bootGuardUnit(await findHostBridges(environment)));
     return 0;
   },
 };
@@ -35,8 +35,8 @@ export const command: Command = {
  * What has a name that the hold would close, although it is the host's way out, or no bridge.
  * @throws ENGINE_UNREACHABLE elsewhere than beside the engine: another network namespace has not the host's bridges
  */
-async function findHostBridges(): Promise<readonly HostBridge[]> {
-  const { findDockerd, findSandboxFolder } = await import("../../edge/engine/dockerd.ts");
+async function findHostBridges(environment: Invocation["environment"]): Promise<readonly HostBridge[]> {
+  const { findDockerd, findSandboxFolders } = await import("../../edge/engine/dockerd.ts");
   if (findDockerd() === undefined)
     throw new DockerwallError(
       "ENGINE_UNREACHABLE",
@@ -45,8 +45,11 @@ async function findHostBridges(): Promise<readonly HostBridge[]> {
   const bridges = listBridges().filter((bridge) => bridge.startsWith(heldPrefix));
   if (bridges.length === 0) return [];
   const { lookAtBridges } = await import("../../edge/kernel/netlink/bridge-ports.ts");
-  const folder = findSandboxFolder();
-  const foundOn = lookAtBridges("path" in folder ? folder.path : undefined);
+  const { readSandboxFolder } = await import("../../edge/host/config.ts");
+  const folders = findSandboxFolders(readSandboxFolder(environment));
+  const paths = folders.flatMap((folder) => ("path" in folder ? folder.path : []));
+  // What leads to the sandboxes of an engine that cannot be looked into leads to containers all the same.
+  const foundOn = lookAtBridges(paths.length === folders.length ? paths : []);
   return bridges.flatMap((bridge) => {
     const why = whyHosts(foundOn(bridge));
     return why === undefined ? [] : [{ bridge, why }];

@@ -35,6 +35,7 @@ async function uninstall(environment: Invocation["environment"]): Promise<"daemo
     if (!daemonIsAbsent(error)) throw error;
   }
   const { uninstallHere } = await import("../../control/uninstall-without-daemon.ts");
-  await uninstallHere();
+  const { readSandboxFolder } = await import("../../edge/host/config.ts");
+  await uninstallHere(readSandboxFolder(environment));
   return "here";
 }

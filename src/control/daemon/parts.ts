@@ -177,7 +177,7 @@ function makeWall(
     // Nothing of a flow that is open is lost: until ports are guarded, nothing is demanded of them.
     demandSender: host.missing.unguardedPorts === undefined && hasPortTable(),
     listBridges,
-    lookAtBridges: () => lookAtBridges(host.sandboxFolder),
+    lookAtBridges: () => lookAtBridges(host.sandboxFolder === undefined ? [] : [host.sandboxFolder]),
     uptimeMs: monotonicMs,
     networksReadAtMs: inventory.networksReadAtMs,
     policy: () => open,

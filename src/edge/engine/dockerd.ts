@@ -18,12 +18,25 @@ export type FoundSandboxFolder = { readonly path: string } | { readonly problem:
  */
 export function findSandboxFolder(socketPath = defaultDockerSocket): FoundSandboxFolder {
   const pid = findDockerd(socketPath);
-  if (pid === undefined) {
-    return {
-      problem:
-        "no dockerd process of this network namespace can be inspected; run with `pid: host`, `network_mode: host` and the capability SYS_PTRACE",
-    };
-  }
+  return pid === undefined ? noEngine : openSandboxFolder(pid);
+}
+
+/**
+ * Those of all engines in our network namespace, for what is to leave none out: which of them a daemon guarded, nothing
+ * says once it has ended. A folder that the daemon's setting names comes first.
+ */
+export function findSandboxFolders(setting: string): readonly FoundSandboxFolder[] {
+  const named = setting === "auto" || setting === "off" ? [] : [{ path: setting }];
+  const found = [...named, ...dockerds().map(openSandboxFolder)];
+  return found.length === 0 && setting === "auto" ? [noEngine] : found;
+}
+
+const noEngine: FoundSandboxFolder = {
+  problem:
+    "no dockerd process of this network namespace can be inspected; run with `pid: host`, `network_mode: host` and the capability SYS_PTRACE",
+};
+
+function openSandboxFolder(pid: number): FoundSandboxFolder {
   const path = `/proc/${pid}/root${execRootOf(pid)}/netns`;
   try {
     return { path: `/proc/self/fd/${openSync(path, O_PATH)}` };

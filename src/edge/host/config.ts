@@ -188,24 +188,42 @@ export type Flags = Readonly<Record<string, string | undefined>>;
  */
 export function readConfig(environment: Environment, flags: Flags): Config {
   const problems = unknownVariables(environment);
-  const read = <Value>(setting: Setting<Value>): Value | undefined => {
-    const source = locate(setting, environment, flags);
-    // env-var's own accessors know neither our ranges nor near misses nor flags, so each setting brings its own check.
-    // env-var words a refusal as a sentence about the variable; we keep only the reason.
-    const asSetting = (text: string): Value =>
-      setting.parse(text, source.isFallback ? undefined : source.place);
-    const accessors = envVar.from({ [setting.env]: source.text }, { asSetting });
-    try {
-      return accessors.get(setting.env).asSetting();
-    } catch (error) {
-      const reason = messageOf(error).replace(`env-var: "${setting.env}" `, "");
-      problems.push(`${source.place} is ${JSON.stringify(source.text)}, but ${reason}`);
-      return undefined;
-    }
-  };
-  const values = Object.entries(settings).map(([key, setting]) => [key, read<unknown>(setting)]);
+  const values = Object.entries(settings).map(([key, setting]) => {
+    const read = readSetting<unknown>(setting, environment, flags);
+    if ("problem" in read) problems.push(read.problem);
+    return [key, "value" in read ? read.value : undefined];
+  });
   if (problems.length > 0) throw new DockerwallError("BAD_CONFIG", problems.join("\n"));
   return Object.freeze(Object.fromEntries(values)) as Config;
+}
+
+/**
+ * The one setting that commands follow which do without a daemon.
+ * @throws DockerwallError BAD_CONFIG
+ */
+export function readSandboxFolder(environment: Environment): Config["sandboxFolder"] {
+  const read = readSetting(settings.sandboxFolder, environment, {});
+  if ("problem" in read) throw new DockerwallError("BAD_CONFIG", read.problem);
+  return read.value;
+}
+
+function readSetting<Value>(
+  setting: Setting<Value>,
+  environment: Environment,
+  flags: Flags,
+): { readonly value: Value } | { readonly problem: string } {
+  const source = locate(setting, environment, flags);
+  // env-var's own accessors know neither our ranges nor near misses nor flags, so each setting brings its own check.
+  // env-var words a refusal as a sentence about the variable; we keep only the reason.
+  const asSetting = (text: string): Value =>
+    setting.parse(text, source.isFallback ? undefined : source.place);
+  const accessors = envVar.from({ [setting.env]: source.text }, { asSetting });
+  try {
+    return { value: accessors.get(setting.env).asSetting() as Value };
+  } catch (error) {
+    const reason = messageOf(error).replace(`env-var: "${setting.env}" `, "");
+    return { problem: `${source.place} is ${JSON.stringify(source.text)}, but ${reason}` };
+  }
 }
 
 interface Source {

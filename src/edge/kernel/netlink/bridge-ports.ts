@@ -19,9 +19,9 @@ import { NETLINK_ROUTE, type NetlinkSocket, withNetlink } from "./socket.ts";
 /**
  * A look at bridges: at ports that are no container's, and at the host's default routes. To be taken anew for each
  * picture.
- * @param sandboxFolder the engine's folder of sandboxes; without it a link with a name of its own passes for a container's
+ * @param sandboxFolders where engines have their sandboxes; without any, a link with a name of its own passes for a container's
  */
-export function lookAtBridges(sandboxFolder: string | undefined): (bridge: string) => FoundOnBridge {
+export function lookAtBridges(sandboxFolders: readonly string[]): (bridge: string) => FoundOnBridge {
   let routes: readonly string[] | undefined;
   const seen = new Map<string, FoundOnBridge>();
   const look = (bridge: string): FoundOnBridge => {
@@ -30,7 +30,7 @@ export function lookAtBridges(sandboxFolder: string | undefined): (bridge: strin
       ports.length === 0
         ? []
         : withNetlink(NETLINK_ROUTE, "ports of bridges", (socket) =>
-            strangersAmong(socket, ports, sandboxFolder),
+            strangersAmong(socket, ports, sandboxFolders),
           );
     routes ??= [
       ...defaultRoutes4(readText("/proc/net/route")),
@@ -54,15 +54,15 @@ export function lookAtBridges(sandboxFolder: string | undefined): (bridge: strin
 function strangersAmong(
   socket: NetlinkSocket,
   ports: readonly string[],
-  sandboxFolder: string | undefined,
+  sandboxFolders: readonly string[],
 ): string[] {
   let sandboxIds: ReadonlySet<number> | undefined;
   return ports.flatMap((name) => {
     const index = interfaceIndex(name);
     const link = index === undefined ? undefined : askLink(socket, index);
     if (link === undefined) return [];
-    if (link.kind === "veth" && sandboxFolder !== undefined)
-      sandboxIds ??= namespaceIds(socket, sandboxFolder);
+    if (link.kind === "veth" && sandboxFolders.length > 0)
+      sandboxIds ??= namespaceIds(socket, sandboxFolders);
     const inSandbox = sandboxIds === undefined ? undefined : sandboxIds.has(link.peerNamespace ?? -1);
     return strangePort({ name, kind: link.kind, inSandbox } satisfies BridgePort) ?? [];
   });
@@ -102,11 +102,11 @@ function namesIn(folder: string): string[] {
   }
 }
 
-/** What the kernel calls the sandboxes of the engine in this namespace. */
-function namespaceIds(socket: NetlinkSocket, folder: string): ReadonlySet<number> {
+/** What the kernel calls these sandboxes in this namespace. */
+function namespaceIds(socket: NetlinkSocket, folders: readonly string[]): ReadonlySet<number> {
   const ids = new Set<number>();
-  for (const name of namesIn(folder)) {
-    const fd = openNamespace(`${folder}/${name}`);
+  for (const path of folders.flatMap((folder) => namesIn(folder).map((name) => `${folder}/${name}`))) {
+    const fd = openNamespace(path);
     if (fd === undefined) continue;
     try {
       const id = askNamespaceId(socket, fd);
