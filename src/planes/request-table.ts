@@ -15,6 +15,8 @@ import type { ExplainTarget } from "../core/policy/target.ts";
 export interface PlaneRequests {
   /** Answered once the data plane decides by this picture. */
   post(picture: PostedPicture): void;
+  /** Answered at once: who asks learns that it is awake. */
+  respond(): void;
   /** Answered when `onLookups` has been told of every lookup that was answered before. */
   flush(): void;
   /** Examines itself by behaviour, and asks these servers. */
@@ -39,6 +41,7 @@ export interface PlaneRequests {
 /** Each of them once: types are gone when the link is made. */
 export const requestNames = Object.keys({
   post: true,
+  respond: true,
   flush: true,
   examine: true,
   readPath: true,

@@ -14,7 +14,10 @@ const detoursWithinMs = 1_000;
 
 export const status = route(nothing, (parts) => () => statusOf(parts), always);
 
-/** Of a data plane that is busy it is not told which way containers send: a report of health waits for nobody. */
+/**
+ * Of a data plane that is busy it is not told which way containers send: a report of health waits for nobody. That it
+ * answers nothing at all is a problem of its own (src/control/reporter/silence.ts).
+ */
 async function statusOf(parts: ApiParts): Promise<StatusReport> {
   const report = parts.reporter.status();
   if (!isInForce(report.state)) return report;

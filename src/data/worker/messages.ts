@@ -43,6 +43,7 @@ function createHandlers(parts: Parts): RequestHandlers {
   const receive = createReceiver();
   return {
     post: (picture) => usePicture(parts, receive(picture)),
+    respond: () => undefined,
     flush: () => parts.telling.flush(),
     examine: (asks) => examine(parts, asks),
     readPath: (path) => readPathOf(parts, path),

@@ -165,6 +165,7 @@ export function createPlane(decideBy: (picture: Picture) => void): DataPlaneLink
     flush: async () => undefined,
     examine: async () => ({ resolvers: [], sandboxes: [], asked: [] }),
     readWays: async () => [],
+    respond: async () => undefined,
     readPath: async () => ({
       standing: "open",
       homes: [],
