@@ -36,6 +36,8 @@ const reasons: Readonly<Record<PathStep, string | ((leaves: string) => string)>>
   host: "it is an address of the Docker host, which only `host` entries open",
   "other-network": "it is on another network of the engine, and Docker keeps its networks apart",
   internal: (leaves) => `it would leave by ${leaves}, which is internal: Docker lets nothing out of it`,
+  "not-forwarded":
+    "it is allowed, but this host forwards nothing of its family; dockerwall doctor says how to turn it on",
   unpublished: "only published ports lead into a guarded network",
   entry: (leaves) => `an entry for ${leaves} allows it`,
   "no-entry": (leaves) => `no entry for ${leaves} covers it`,

@@ -2,7 +2,7 @@
 
 import type { Classification } from "../classify/networks.ts";
 import { type HostMember, hostMembers } from "../firewall/entries/host.ts";
-import { type IpAddress, prefixContains } from "../model/address.ts";
+import { type Family, type IpAddress, prefixContains } from "../model/address.ts";
 import type { Container, Network, Topology } from "../model/topology.ts";
 
 export interface GuardedHome {
@@ -29,6 +29,8 @@ export interface Surroundings {
    * Undefined: it cannot be seen, and is taken for true, as engines have it unless told otherwise.
    */
   readonly portProxies?: boolean | undefined;
+  /** Families whose packets the host does not forward (net.ipv4.ip_forward and the like). Absent where that does not count. */
+  readonly notForwarded?: readonly Family[];
   /**
    * Addresses of containers to which the engine lets packets come by one bridge only, before anything else looks at them.
    * Absent where it is not asked for.
@@ -39,7 +41,10 @@ export interface Surroundings {
 export function surroundingsOf(
   { networks, containers }: Topology,
   classification: Pick<Classification, "guarded" | "containers" | "within">,
-  rest: Pick<Surroundings, "quarantine" | "cutOff" | "hostAddresses" | "bridgesFiltered" | "portProxies">,
+  rest: Pick<
+    Surroundings,
+    "quarantine" | "cutOff" | "hostAddresses" | "bridgesFiltered" | "portProxies" | "notForwarded"
+  >,
 ): Surroundings {
   const guarded = classification.guarded.map(
     ({ id, labels }) => [id, { audit: labels.mode === "audit", reject: labels.deny === "reject" }] as const,

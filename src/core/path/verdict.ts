@@ -43,6 +43,7 @@ export type PathStep =
   | "host"
   | "other-network"
   | "internal"
+  | "not-forwarded"
   | "unpublished"
   // What the lists say.
   | "entry"

@@ -145,12 +145,15 @@ function isCapturedHere(surroundings: Surroundings, leaving: Leaving): boolean {
 }
 
 function walkOutside(surroundings: Surroundings, leaving: Leaving): PathEnd {
+  const { notForwarded } = surroundings;
   const { network, packet } = leaving;
   const { policy } = packet;
   // Docker keeps its networks apart, and lets nothing out of internal ones, whatever is allowed.
   const passes = (step: PathStep): PathEnd => {
     if (networkAt(surroundings, leaving) !== undefined) return judged("dropped", "other-network");
-    return network.internal ? judged("dropped", "internal") : judged("passes", step);
+    if (network.internal) return judged("dropped", "internal");
+    const isForwarded = notForwarded?.includes(familyOf(packet.destination)) !== true;
+    return isForwarded ? judged("passes", step) : judged("dropped", "not-forwarded");
   };
   if (policy.reason === "entry") return passes("entry");
   if (isAudited(surroundings, leaving)) return passes("audit");

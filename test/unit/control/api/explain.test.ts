@@ -104,6 +104,7 @@ async function explain(
     flows: () => [],
     hostAddresses: () => [],
     bridgesFiltered: () => true,
+    notForwarded: () => [],
     portProxies: () => undefined,
     history: { lookups: () => [], namesOf: () => new Map(), ...history },
     hostsFile: ({ name }) => `203.0.113.9 ${name}.example.com`,

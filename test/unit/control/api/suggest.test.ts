@@ -87,6 +87,7 @@ function sourcesOf(lookups: readonly LookupTally[], denied: readonly DeniedRecor
     sets,
     hostAddresses: () => [],
     bridgesFiltered: () => true,
+    notForwarded: () => [],
     portProxies: () => undefined,
     history: {
       sinceMs: 0,

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { HostMember } from "../../../../src/core/firewall/entries/host.ts";
-import { type IpAddress, parsePrefix } from "../../../../src/core/model/address.ts";
+import { type Family, type IpAddress, parsePrefix } from "../../../../src/core/model/address.ts";
 import type { HostPorts, Network } from "../../../../src/core/model/topology.ts";
 import { noEntry, type PolicyFinding } from "../../../../src/core/path/policy.ts";
 import type { ReadPacket } from "../../../../src/core/path/reading.ts";
@@ -121,6 +121,7 @@ interface Case {
   readonly portProxies?: boolean;
   readonly cutOff?: readonly string[];
   readonly directAccess?: ReadonlyMap<IpAddress, string>;
+  readonly notForwarded?: readonly Family[];
 }
 
 function walked({
@@ -134,6 +135,7 @@ function walked({
   cutOff = [],
   portProxies,
   directAccess = new Map(),
+  notForwarded = [],
 }: Case): string {
   const packet: ReadPacket = {
     destination: to as IpAddress,
@@ -147,7 +149,7 @@ function walked({
     ports = [],
   } = walk(
     {
-      ...{ ...surroundings, bridgesFiltered, portProxies, directAccess },
+      ...{ ...surroundings, bridgesFiltered, portProxies, directAccess, notForwarded },
       cutOff: new Set(cutOff as readonly IpAddress[]),
     },
     { quarantined: false, standing: "guarded", homes: ["app"], ...sender },
@@ -443,6 +445,23 @@ describe("the way of a packet", () => {
       "out of an internal network, though allowed",
       { way: by("inner", "198.19.5.2"), policy: allowed, sender: { homes: ["inner"] } },
       "dropped internal",
+    ],
+    [
+      "out of a host that does not forward, allowed",
+      { policy: allowed, notForwarded: [4] },
+      "dropped not-forwarded",
+    ],
+    [
+      "out of a host that does not forward, in audit mode",
+      { way: by("audited", "198.19.3.2"), sender: { homes: ["audited"] }, notForwarded: [4, 6] },
+      "dropped not-forwarded",
+    ],
+    ["out of a host that does not forward, denied", { notForwarded: [4] }, "dropped no-entry"],
+    ["out of a host that forwards this family", { policy: allowed, notForwarded: [6] }, "passes entry"],
+    [
+      "to a neighbour, on a host that does not forward",
+      { to: "198.19.1.3", notForwarded: [4, 6] },
+      "passes neighbour",
     ],
     ["by an open network, allowed", { way: open, policy: allowed }, "passes entry"],
     ["by an open network, denied", { way: open }, "dropped no-entry"],

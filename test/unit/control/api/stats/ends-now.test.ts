@@ -82,6 +82,7 @@ function sourcesOf(
       ),
     hostAddresses: () => [gateway],
     bridgesFiltered: () => true,
+    notForwarded: () => [],
     portProxies: () => undefined,
     history: {
       lookups: () => lookups,
