@@ -66,11 +66,11 @@ test("a bridge with containers of any engine is none of the host's own", async (
   ] as const)
     putSandbox(folder, createLan(name).box);
   createLan("br-others");
-  let unit = "";
-  const output = { styled: false, write: (text: string) => void (unit += text) };
+  const pieces: string[] = [];
+  const output = { styled: false, write: (piece: string) => void pieces.push(piece) };
   await command.run({ options: {}, operands: [], environment: {}, output });
   assert.deepEqual(
-    [...unit.matchAll(/^# Not held: (\S+),/gm)].map(([, name]) => name),
+    [...pieces.join("").matchAll(/^# Not held: (\S+),/gm)].map(([, name]) => name),
     ["br-others"],
   );
 });
