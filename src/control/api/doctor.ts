@@ -9,7 +9,7 @@ import type { Engine } from "../../edge/engine/engine.ts";
 import { readResolvConf } from "../../edge/engine/files/resolv-conf.ts";
 import { engineRoot } from "../../edge/engine/root.ts";
 import { forwardingSwitchedOff } from "../../edge/host/forwarding.ts";
-import { findSavedRules } from "../../edge/kernel/iptables/saved-rules.ts";
+import { findSavedRules, type SavedFinding } from "../../edge/kernel/iptables/saved-rules.ts";
 import type { AskedServer, DataPlaneFindings } from "../../planes/request-table.ts";
 import { type ApiParts, inForceOf, planeOf } from "./context/api-parts.ts";
 import { route } from "./context/route.ts";
@@ -45,8 +45,8 @@ export interface DoctorInput {
   readonly foreignMarks: () => Promise<readonly string[]>;
   /** Containers whose packets leave by another network than the one whose entries they should have; one sentence each. */
   readonly detours: () => Promise<readonly string[]>;
-  /** Files of the host that keep rules of ours for its next boot; one sentence each. */
-  readonly savedRules: readonly string[];
+  /** Files of the host that keep rules and sets of ours for its next boot. */
+  readonly savedRules: readonly SavedFinding[];
   /** The name of the switch by which the host forwards nothing of a family; undefined where it forwards. */
   readonly forwardingSwitchedOff: (family: Family) => string | undefined;
 }
@@ -127,7 +127,9 @@ export async function examineHost(input: DoctorInput): Promise<DoctorReport> {
       ...forwardingChecks(input, topology),
       ...marks.map((sentence) => check("marks", false, sentence)),
       ...detours,
-      ...input.savedRules.map((sentence) => check("saved rules", false, sentence)),
+      ...input.savedRules.map(({ what, harms, sentence }) =>
+        harms ? check(`saved ${what}`, false, sentence) : warning(`saved ${what}`, sentence),
+      ),
       ...sentences.map((sentence) => check("configuration", false, sentence)),
       ...status.warnings.map((sentence) => warning("warning", sentence)),
     ],

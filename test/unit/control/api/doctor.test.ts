@@ -209,8 +209,18 @@ describe("doctor", () => {
     ["one of an open network", { topology: seen([web], [web]), guarded: new Set(["n2"]) }, []],
     [
       "rules of ours that the host's next boot would load",
-      { savedRules: ["/etc/iptables/rules.v4 holds them"] },
+      { savedRules: [{ what: "rules", harms: true, sentence: "/etc/iptables/rules.v4 holds them" }] },
       ["saved rules: /etc/iptables/rules.v4 holds them"],
+    ],
+    [
+      "sets of ours that it would load",
+      { savedRules: [{ what: "sets", harms: true, sentence: "/etc/iptables/ipsets holds them" }] },
+      ["saved sets: /etc/iptables/ipsets holds them"],
+    ],
+    [
+      "rules of ours that it would load behind their sets",
+      { savedRules: [{ what: "rules", harms: false, sentence: "/etc/iptables/rules.v4 holds them" }] },
+      [],
     ],
     [
       "a host that does not forward",
