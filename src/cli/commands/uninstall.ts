@@ -8,7 +8,7 @@ import { renderJson } from "../terminal/print.ts";
 
 /** What no container can take away. */
 const onHost =
-  "If you enabled the boot guard, disable it on the host (systemctl disable --now dockerwall-boot-guard.service), or it holds bridges at the next boot. If you saved the host's rules meanwhile, save them again.\n";
+  "If you enabled units of Dockerwall, disable them on the host: `systemctl disable --now dockerwall-boot-guard.service`, or it holds bridges from the next start of the engine or the host on; and `systemctl disable --now dockerwall-sets.service`, or it makes empty sets at the next boot. If you saved the host's rules meanwhile, save them again.\n";
 
 export const command: Command = {
   operands: "",
