@@ -4,7 +4,7 @@
 
 import { basename } from "node:path";
 import { type Command, parseArguments, renderHelp } from "./cli/command.ts";
-import { commandNames, loadCommand, renderOverview } from "./cli/commands.ts";
+import { commandNames, linkedNames, loadCommand, renderOverview } from "./cli/commands.ts";
 import { printableSentence, renderJson } from "./cli/terminal/print.ts";
 import { didYouMean } from "./core/model/did-you-mean.ts";
 import { DockerwallError, messageOf } from "./errors.ts";
@@ -18,7 +18,7 @@ let showsStack = false;
 /** A link to this file with the name of a command runs that command: the image has `stats` on its PATH. */
 function argumentsOf(argv: readonly string[]): readonly string[] {
   const invokedAs = basename(argv[1] ?? "");
-  return commandNames.includes(invokedAs) ? [invokedAs, ...argv.slice(2)] : argv.slice(2);
+  return linkedNames.includes(invokedAs) ? [invokedAs, ...argv.slice(2)] : argv.slice(2);
 }
 
 /** Loaded late, with node:fs: most commands need neither. */

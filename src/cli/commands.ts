@@ -18,6 +18,12 @@ export const commandNames: readonly string[] = readdirSync(folder)
   .map((file) => file.slice(0, -extension.length))
   .toSorted();
 
+/**
+ * What the program can be called by: a command, or help. The daemon is not among them: nothing but the image's entrypoint
+ * starts it.
+ */
+export const linkedNames: readonly string[] = [...commandNames.filter((name) => name !== "daemon"), "help"];
+
 /** @param name one of commandNames */
 export async function loadCommand(name: string): Promise<Command> {
   const loaded = (await import(new URL(name + extension, folder).href)) as { readonly command: Command };

@@ -1,12 +1,10 @@
 // Links each command's name to the program: `docker exec dockerwall stats` runs `stats`. The image's build calls it, with
-// the folder where the links are to be. The daemon has no link: nothing but the image's entrypoint starts it.
+// the folder where the links are to be.
 
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { commandNames } from "./commands.ts";
+import { linkedNames } from "./commands.ts";
 
 const program = join(import.meta.dirname, "../main.js");
 const [folder = "."] = process.argv.slice(2);
-for (const name of commandNames) {
-  if (name !== "daemon") symlinkSync(program, join(folder, name));
-}
+for (const name of linkedNames) symlinkSync(program, join(folder, name));

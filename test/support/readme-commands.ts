@@ -49,6 +49,8 @@ const network = `${project.name}_default`;
 export const inProject: readonly TypedCommand[] = [
   { shown: "docker compose down" },
   { shown: "docker compose up -d" },
+  wall("help", { says: /^ {2}prepare-network /m }),
+  wall("help daemon", { says: /--stats-ttl DURATION/ }),
   wall("status", { says: new RegExp(`^Network: ${network} `, "m") }),
   { shown: 'docker network create --label dockerwall.allow="api.example.com" shared' },
   wall("explain web api.example.com:443", { says: /web-1 → api\.example\.com:443: passes ✅/ }),
@@ -100,6 +102,7 @@ export const afterwards: readonly TypedCommand[] = [
 export const typedElsewhere: readonly TypedCommand[] = [
   { shown: "docker compose up -d --wait" },
   wall("uninstall"),
+  { shown: "docker compose -f compose.example.yml down" },
   wall("daemon"),
   // The lab's images are built by an engine of their own.
   { shown: "docker compose build" },

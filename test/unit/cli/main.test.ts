@@ -13,7 +13,11 @@ import { quietStatus } from "../../support/quiet-status.ts";
 const main = join(import.meta.dirname, "../../../src/main.ts");
 const folder = mkdtempSync(join(tmpdir(), "dockerwall-cli-"));
 const controlSocket = join(folder, "control.sock");
-const links = { stats: join(folder, "stats"), dockerwall: join(folder, "dockerwall") };
+const links = {
+  stats: join(folder, "stats"),
+  help: join(folder, "help"),
+  dockerwall: join(folder, "dockerwall"),
+};
 
 const stats: StatsReport = {
   generatedAtMs: 20_000,
@@ -66,8 +70,7 @@ const api: ControlApi = {
 let server: ControlServer | undefined;
 
 before(async () => {
-  symlinkSync(main, links.stats);
-  symlinkSync(main, links.dockerwall);
+  for (const link of Object.values(links)) symlinkSync(main, link);
   server = await createControlServer({ path: controlSocket, served: serve(api) });
 });
 
@@ -152,6 +155,8 @@ const cases: readonly Case[] = [
   { args: ["uninstall", "--json"], code: 0, stdout: /"by": "daemon"/ },
   { args: [], code: 64, stderr: /Usage: dockerwall COMMAND/ },
   { args: ["--help"], code: 0, stdout: /Usage: dockerwall COMMAND/ },
+  { args: [], program: links.help, code: 0, stdout: /Usage: dockerwall COMMAND/ },
+  { args: ["daemon"], program: links.help, code: 0, stdout: /--stats-ttl DURATION/ },
   { args: ["help", "stats"], code: 0, stdout: /^Usage: dockerwall stats/ },
   { args: ["daemon", "-h"], code: 0, stdout: /--stats-ttl DURATION/ },
   { args: ["--version"], code: 0, stdout: /^[0-9]+\.[0-9]+\.[0-9]+\n$/ },

@@ -137,7 +137,7 @@ test("readme: entries that YAML would take for something else are quoted", () =>
   assert.notEqual(parseDocument(`allow: ${value}`).toJS().allow, value, "YAML takes a tag");
 });
 
-test("image: every command but the daemon is on its PATH by its own name", (t) => {
+test("image: every command but the daemon, and help, are on its PATH by their own names", (t) => {
   assert.match(read("Dockerfile"), /&& node dist\/cli\/link-commands\.js \/usr\/local\/bin \\$/m);
   const folder = mkdtempSync(join(tmpdir(), "dockerwall-links-"));
   t.after(() => rmSync(folder, { recursive: true }));
@@ -145,7 +145,7 @@ test("image: every command but the daemon is on its PATH by its own name", (t) =
   const linked = readdirSync(folder);
   assert.deepEqual(
     linked.toSorted(),
-    commandNames.filter((name) => name !== "daemon"),
+    [...commandNames.filter((name) => name !== "daemon"), "help"].toSorted(),
   );
   for (const name of linked) assert.equal(readlinkSync(join(folder, name)), join(repository, "src/main.js"));
 });
