@@ -2,8 +2,8 @@
 // in it. They were meant to guard, and guard nothing.
 
 import type { Finding, MapTree, Place, Tree } from "../compose/tree.ts";
+import { meantBy, nearestKey } from "../labels/slips.ts";
 import { labelKeys, labelName, labelPrefix, placesOf } from "../labels/table.ts";
-import { nearestOf } from "../model/did-you-mean.ts";
 
 /** One sentence for each label that stands where it counts for nothing. */
 export function findMisplaced(root: MapTree): readonly Finding[] {
@@ -16,7 +16,7 @@ function findIn(tree: Tree, path: readonly string[]): Finding[] {
   return [...tree.items].flatMap(([name, { key, value }]) => {
     // Extensions hold what is used elsewhere, by an alias.
     if (name.startsWith("x-") || isHome([...path, name])) return [];
-    return isOurs(name) ? [tell(name, key, path)] : findIn(value, [...path, name]);
+    return isOurs(name, path) ? [tell(name, key, path)] : findIn(value, [...path, name]);
   });
 }
 
@@ -24,10 +24,12 @@ function findIn(tree: Tree, path: readonly string[]): Finding[] {
 function findInList(item: Tree, path: readonly string[]): Finding[] {
   if (item.kind !== "text") return findIn(item, path);
   const [name = ""] = item.text.split("=");
-  return path.at(-1) === "labels" && isOurs(name) ? [tell(name, item.place, path)] : [];
+  return path.at(-1) === "labels" && isOurs(name, path) ? [tell(name, item.place, path)] : [];
 }
 
-function isOurs(name: string): boolean {
+/** Among labels, with slips too: elsewhere, services, volumes and variables may have names like ours. */
+function isOurs(name: string, path: readonly string[]): boolean {
+  if (path.at(-1) === "labels") return meantBy(name) !== undefined;
   return name.trim().toLowerCase().startsWith(labelPrefix);
 }
 
@@ -48,8 +50,7 @@ function reasonOf(path: readonly string[]): string {
 }
 
 function adviceOn(name: string): string {
-  const nearest = nearestOf(name.trim().toLowerCase().slice(labelPrefix.length), labelKeys);
-  const key = labelKeys.find((each) => each === nearest);
+  const key = nearestKey(meantBy(name) ?? "", labelKeys);
   if (key === undefined) return "; there is no such label";
   const instead = labelName(key) === name ? "move it" : `did you mean ${labelName(key)}? It stands`;
   return `; ${instead} under labels of a ${placesOf(key).join(" or of a ")}`;

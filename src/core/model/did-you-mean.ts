@@ -18,22 +18,27 @@ export function didYouMean(word: string, candidates: Iterable<string>): string {
 }
 
 /** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
-function editDistance(a: string, b: string): number {
+export function editDistance(a: string, b: string): number {
+  return at(editDistances(a, b), b.length);
+}
+
+/** The edits from a word to the first characters of a text, by how many characters these are. */
+export function editDistances(word: string, text: string): readonly number[] {
   let beforeLast: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let row = 1; row <= a.length; row++) {
+  let last = Array.from({ length: text.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= word.length; row++) {
     const current = [row];
-    for (let column = 1; column <= b.length; column++) {
-      const cost = a[row - 1] === b[column - 1] ? 0 : 1;
+    for (let column = 1; column <= text.length; column++) {
+      const cost = word[row - 1] === text[column - 1] ? 0 : 1;
       let distance = Math.min(at(last, column) + 1, at(current, column - 1) + 1, at(last, column - 1) + cost);
-      if (row > 1 && column > 1 && a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1]) {
+      if (row > 1 && column > 1 && word[row - 1] === text[column - 2] && word[row - 2] === text[column - 1]) {
         distance = Math.min(distance, at(beforeLast, column - 2) + 1);
       }
       current.push(distance);
     }
     [beforeLast, last] = [last, current];
   }
-  return at(last, b.length);
+  return last;
 }
 
 function at(row: readonly number[], column: number): number {

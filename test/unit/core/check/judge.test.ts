@@ -218,20 +218,23 @@ services:
     build:
       context: .
       labels: [dockerwall.allow=a.example.com]
-    deploy: { labels: { dockerwall.deny: reject } }
+    deploy: { labels: { dockerwall.deny: reject, dockerwal.alow: "" } }
+    environment: { DOCKERWALL_MODE: audit }
     command: [docker, run, --label, dockerwall.allow=b.example.com]
     networks: [app]
 networks:
   app:
     label: { dockerwall.alow: a.example.com }
 dockerwall.foo: 1
+volumes: { dockerwall-accept: }
 `,
     [
       "4: label dockerwall.allow under services.web: no network and no container gets it; move it under labels of a network or of a container",
       "7: label dockerwall.allow under services.web.build.labels: it becomes one of the image; move it under labels of a network or of a container",
       "8: label dockerwall.deny under services.web.deploy.labels: it becomes one of a Swarm service; move it under labels of a network",
-      "13: label dockerwall.alow under networks.app.label: no network and no container gets it; did you mean dockerwall.allow? It stands under labels of a network or of a container",
-      "14: label dockerwall.foo at the top of the file: no network and no container gets it; there is no such label",
+      "8: label dockerwal.alow under services.web.deploy.labels: it becomes one of a Swarm service; did you mean dockerwall.allow? It stands under labels of a network or of a container",
+      "14: label dockerwall.alow under networks.app.label: no network and no container gets it; did you mean dockerwall.allow? It stands under labels of a network or of a container",
+      "15: label dockerwall.foo at the top of the file: no network and no container gets it; there is no such label",
     ],
   ],
   [

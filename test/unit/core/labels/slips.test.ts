@@ -51,6 +51,88 @@ const saidOf = ({ problems, containers }: Classification): string[] => [
 
 const namesOfNetworks = keysOn("network").map(labelName).join(", ");
 
+/** Of other software, among them what begins like our name or ends like a label of ours. */
+const softwareLabels = [
+  "com.docker.compose.project",
+  "com.docker.compose.network.mode",
+  "com.docker.network.bridge.name",
+  "com.docker.swarm.mode",
+  "com.docker.swarm.types",
+  "com.docker.stack.namespace",
+  "com.docker.extension.publisher-url",
+  "com.docker.desktop.allow",
+  "com.docker.volume.mode",
+  "desktop.docker.io/binds/0/Source",
+  "org.opencontainers.image.title",
+  "org.label-schema.name",
+  "org.dockerproject.allow",
+  "docker-compose.mode",
+  "docker.allow",
+  "docker.mode",
+  "docker.deny",
+  "docker.group.allow",
+  "docker.label.mode",
+  "docker.network.mode",
+  "docker-gen.upstream",
+  "docker-proxy.upstream",
+  "docker-volume-backup.stop-during-backup",
+  "docker-volume-backup.mode",
+  "docker-volume-backup.archive-pre",
+  "dockerhub.mode",
+  "dockerfile.types",
+  "dockerswarm.mode",
+  "dockerflow.accept",
+  "dockerd.allow",
+  "dockerize.upstream",
+  "dockerize",
+  "dockhand.mode",
+  "dockhand.update.enable",
+  "dockge.allow",
+  "dockge.imageUpdate.ignore",
+  "dockflare.access.policy",
+  "dockflare.accept",
+  "dockcheck.update",
+  "dockwatch.mode",
+  "dockprom.allow",
+  "dokku.deny",
+  "dokploy.mode",
+  "doco-cd.deny",
+  "doco.cd.deployment.name",
+  "dozzle.name",
+  "wud.watch",
+  "wud.tag.include",
+  "diun.enable",
+  "ofelia.job-exec.backup.schedule",
+  "com.centurylinklabs.watchtower.enable",
+  "com.github.nginx-proxy.nginx",
+  "com.ouroboros.enable",
+  "traefik.enable",
+  "traefik.http.middlewares.app.ipallowlist.sourcerange",
+  "traefik.http.routers.app.rule",
+  "traefik.deny",
+  "caddy.reverse_proxy.upstream",
+  "homepage.name",
+  "glance.name",
+  "kuma.app.http.name",
+  "autoheal",
+  "prometheus.io/types",
+  "firewall.allow",
+  "whalewall.enabled",
+  "whalewall.rules",
+  "io.portainer.accesscontrol.users",
+  "io.podman.compose.project",
+  "io.rancher.container.network",
+  "io.kubernetes.pod.name",
+  "io.x-k8s.kind.cluster",
+  "k3d.app",
+  "dev.containers.mode",
+  "maintainer",
+  "allow",
+  "mode",
+  "deny",
+  "accept",
+];
+
 const onNetworks: readonly [labels: Written, sentences: readonly string[]][] = [
   [
     { "dockerwall.alow": "x" },
@@ -86,10 +168,46 @@ const onNetworks: readonly [labels: Written, sentences: readonly string[]][] = [
     { [name]: "x" },
     [`label ${name}: there is no such label; did you mean dockerwall.allow?`],
   ]),
-  ...["dockerwall_allow", "dockerwall-allow", "dockerwall/allow"].map((name): [Written, string[]] => [
+  ...["dockerwall_allow", "dockerwall-allow", "dockerwall/allow", "dockerwall:allow"].map(
+    (name): [Written, string[]] => [
+      { [name]: "x" },
+      [`label ${name}: there is no such label; did you mean dockerwall.allow?`],
+    ],
+  ),
+  ...[
+    "dockerwall.aloww",
+    "dockerwal.alow",
+    "dockerwal.allw",
+    "dokerwall.alow",
+    "dcokerwall.alow",
+    "Dockewall.Alow",
+    "dockwall.alow",
+    "dockwall.allow",
+    "ockerwall.laolw",
+    "docker-wall.alow",
+    "docker_wall_alow",
+    "docker.wall.alow",
+    "dockerwalls.allows",
+    "dockerwal.allowed",
+    "dockerwall..allow",
+    "dockerwallallow",
+    "dockerwallalow",
+    "dockerwalalow",
+    "dockerwal_alow",
+    "dockerwal-allow",
+    "com.example.dockerwall.alow",
+  ].map((name): [Written, string[]] => [
     { [name]: "x" },
     [`label ${name}: there is no such label; did you mean dockerwall.allow?`],
   ]),
+  ...["dockerwll.mod", "dokcerwall.moed", "dockerwallmode"].map((name): [Written, string[]] => [
+    { [name]: "x" },
+    [`label ${name}: there is no such label; did you mean dockerwall.mode?`],
+  ]),
+  [
+    { "dockerwall.dns": "x" },
+    [`label dockerwall.dns: there is no such label; a network may have ${namesOfNetworks}`],
+  ],
   [
     { "dockerwall.mode": "audit" },
     [
@@ -125,6 +243,7 @@ const onNetworks: readonly [labels: Written, sentences: readonly string[]][] = [
     },
     [],
   ],
+  ...softwareLabels.map((name): [Written, string[]] => [{ [name]: "x" }, []]),
 ];
 
 const onContainers: readonly [labels: Written, sentences: readonly string[]][] = [
@@ -132,6 +251,11 @@ const onContainers: readonly [labels: Written, sentences: readonly string[]][] =
     { "dockerwall.alow": "x" },
     ["label dockerwall.alow: there is no such label; did you mean dockerwall.allow?"],
   ],
+  ...["dockewall.alow", "dockerwall.aloww", "dockerwalallow"].map((name): [Written, string[]] => [
+    { [name]: "x" },
+    [`label ${name}: there is no such label; did you mean dockerwall.allow?`],
+  ]),
+  ...softwareLabels.map((name): [Written, string[]] => [{ [name]: "x" }, []]),
   [
     { "dockerwall.mode": "audit" },
     ["label dockerwall.mode: it has no effect here, only on a network; move it there"],
@@ -212,6 +336,27 @@ it("whatever stands in a label's name, the report of it is visible text", () => 
       for (const sentence of findSlips({ kind: "network", name: "app", labels }))
         assert.match(sentence, /^network "app"(?:, label |: \d+ more )[\x20-\x7e]{1,600}$/);
     }),
+  );
+});
+
+/** One slip of the fingers. */
+const slipOf = (word: string): fc.Arbitrary<string> =>
+  fc.tuple(fc.nat(word.length - 1), fc.constantFrom(..."aekw"), fc.nat(3)).map(([at, letter, kind]) => {
+    const [head, rest] = [word.slice(0, at), word.slice(at)];
+    const changed = [rest.slice(1), letter + rest, letter + rest.slice(1), swapped(rest)][kind];
+    return head + changed;
+  });
+
+const swapped = (word: string): string => `${word.slice(1, 2)}${word.slice(0, 1)}${word.slice(2)}`;
+
+it("a label with a slip or two in our name, and one in its own, is named", () => {
+  const halves = [slipOf("docke"), slipOf("rwall"), slipOf("allow")] as const;
+  fc.assert(
+    fc.property(...halves, fc.constantFrom(".", "_", "-"), (first, second, own, separator) => {
+      const labels = { [`${first}${second}${separator}${own}`]: "" };
+      assert.equal(findSlips({ kind: "network", name: "app", labels }).length, 1, JSON.stringify(labels));
+    }),
+    { numRuns: 2000 },
   );
 });
 
