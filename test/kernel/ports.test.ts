@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { NetlinkSocket } from "../../src/edge/kernel/netlink/socket.ts";
 import { createReadiness } from "../../src/edge/kernel/readiness.ts";
 import { openPorts, type Ports } from "../../src/edge/sandbox/ports/ports.ts";
 import { until } from "../support/lab/command.ts";
@@ -146,3 +147,62 @@ test("a change whose handling fails is a problem, and keeps no other from being 
   assert.ok(changed.includes("bad"));
   assert.deepEqual([...new Set(problems)], ["the ports of the host: a bug"]);
 });
+
+/** What fails once, after the kernel has told of a port for the only time. */
+const failures: readonly [name: string, fail: (t: TestContext) => void][] = [
+  [
+    "whose list failed after an overflow",
+    (t) => {
+      const { receive, dump } = NetlinkSocket.prototype;
+      let isLost = false;
+      let isDue = true;
+      t.mock.method(NetlinkSocket.prototype, "receive", function (this: NetlinkSocket) {
+        const isFirst = !isLost;
+        isLost = true;
+        let messages = 0;
+        const overflows = receive.call(this, () => void messages++);
+        return isFirst && messages > 0 ? 1 : overflows;
+      });
+      t.mock.method(NetlinkSocket.prototype, "dump", function (this: NetlinkSocket, ...args: DumpArguments) {
+        if (isDue) {
+          isDue = false;
+          throw new Error("changed 5 times");
+        }
+        dump.apply(this, args);
+      });
+    },
+  ],
+  [
+    "whose namespace could not be asked for its number",
+    (t) => {
+      const { request } = NetlinkSocket.prototype;
+      let isDue = true;
+      t.mock.method(
+        NetlinkSocket.prototype,
+        "request",
+        function (this: NetlinkSocket, ...args: RequestArguments) {
+          if (isDue && args[0] === "the number of a namespace") {
+            isDue = false;
+            throw new Error("no buffer space");
+          }
+          request.apply(this, args);
+        },
+      );
+    },
+  ],
+];
+type DumpArguments = Parameters<NetlinkSocket["dump"]>;
+type RequestArguments = Parameters<NetlinkSocket["request"]>;
+
+for (const [at, [name, fail]] of failures.entries())
+  test(`a port ${name} is taken in soon, though the kernel says no more`, async (t) => {
+    const { ports, changed, problems } = open(t);
+    const sandbox = `owed${at}`;
+    ports.appear(sandbox, createNamespace(sandbox).fd);
+    run("ip", "link", "add", `p-${sandbox}`, "type", "veth", "peer", "name", "eth0", "netns", sandbox);
+    fail(t);
+    await until("the failure", 3_000, () => (problems.length > 0 ? true : undefined));
+    await until("the port", 3_000, () => (changed.includes(sandbox) ? true : undefined));
+    assert.deepEqual(on(ports, sandbox), [`p-${sandbox} undefined`]);
+    run("ip", "netns", "del", sandbox);
+  });

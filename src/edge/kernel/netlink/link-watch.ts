@@ -21,7 +21,11 @@ export interface LinkWatchOptions {
 export interface LinkWatch {
   /** By index; as they were at the last look(). */
   readonly links: ReadonlyMap<number, Link>;
-  /** Takes in what the kernel has told of meanwhile, without waiting. @returns what has changed */
+  /**
+   * Takes in what the kernel has told of meanwhile, without waiting.
+   * @returns what has changed since the last look that succeeded
+   * @throws DockerwallError; the next look makes up for it, which the kernel may give no occasion for
+   */
   look(): LinkChanges;
   /** Asks for one anew: the kernel does not tell when the other end of a pair goes elsewhere. */
   ask(index: number): Link | undefined;
@@ -40,15 +44,20 @@ export function watchLinks({ readiness, onEvent }: LinkWatchOptions): LinkWatch 
   table.replace(listLinks(questions));
   table.takeChanges();
   const unwatch = readiness.watch(events.fd, onEvent);
+  /** Whether the kernel has told of something that is not in the table, and tells of it no second time. */
+  let isListOwed = false;
 
   return {
     links: table.links,
     look() {
+      const wasOwed = isListOwed;
+      isListOwed = true;
       const overflows = events.receive((message) => {
         const event = readLinkEvent(message);
         if (event !== undefined) table.apply(event);
       });
-      if (overflows > 0) table.replace(listLinks(questions));
+      if (wasOwed || overflows > 0) table.replace(listLinks(questions));
+      isListOwed = false;
       return table.takeChanges();
     },
     ask(index) {

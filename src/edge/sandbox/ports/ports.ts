@@ -2,8 +2,9 @@
 // makes for a container. We find it by the namespace of its other end, and it stays its sandbox's for as long as it
 // exists: with enough rights a container can move its end to another namespace of its own making.
 
-import { contained } from "../../../core/contain.ts";
+import { contained, type OnFailure } from "../../../core/contain.ts";
 import { messageOf } from "../../../errors.ts";
+import { after } from "../../host/every.ts";
 import { type LinkWatch, watchLinks } from "../../kernel/netlink/link-watch.ts";
 import type { Link } from "../../kernel/netlink/links.ts";
 import type { Readiness } from "../../kernel/readiness.ts";
@@ -57,6 +58,9 @@ export interface Stranger {
   readonly leads: "elsewhere" | "here" | "nowhere";
 }
 
+/** How soon it is looked again after a failure, as where interfaces come faster than they can be listed, ms. */
+const retryMs = 100;
+
 export function openPorts(options: PortsOptions): Ports {
   return new KernelPorts(options);
 }
@@ -66,10 +70,13 @@ class KernelPorts implements Ports {
   readonly #namespaces: SandboxNamespaces;
   readonly #owners: PortOwners;
   readonly #changes: PortChanges;
+  /** Indexes of those that have changed and are not taken in yet. */
+  readonly #unplaced = new Set<number>();
+  readonly #onFailure: OnFailure;
+  #endRetry: (() => void) | undefined;
 
   constructor({ readiness, onChange, onGone, onProblem }: PortsOptions) {
     const onFailure = (error: unknown): void => onProblem(`the ports of the host: ${messageOf(error)}`);
-    // What could not be taken in now is taken in with the next look.
     const onEvent = contained(() => this.#takeIn(), onFailure);
     const watch = watchLinks({ readiness, onEvent });
     const namespaces = new SandboxNamespaces((fd) => watch.namespaceId(fd));
@@ -77,6 +84,7 @@ class KernelPorts implements Ports {
       const live = sandboxes.filter((sandbox) => namespaces.has(sandbox));
       if (live.length > 0) onChange(live);
     };
+    this.#onFailure = onFailure;
     this.#watch = watch;
     this.#namespaces = namespaces;
     this.#owners = new PortOwners((id) => namespaces.sandboxIn(id));
@@ -141,14 +149,42 @@ class KernelPorts implements Ports {
   }
 
   close(): void {
+    this.#endRetry?.();
     this.#watch.close();
   }
 
+  /** What could not be taken in is taken in with the next look, and soon: the kernel may have nothing more to say. */
   #takeIn(): void {
+    try {
+      this.#takeInAll();
+    } catch (error) {
+      this.#endRetry ??= after(
+        retryMs,
+        () => {
+          this.#endRetry = undefined;
+          this.#takeIn();
+        },
+        this.#onFailure,
+      );
+      throw error;
+    }
+  }
+
+  #takeInAll(): void {
     const { changed, gone } = this.#watch.look();
     for (const index of gone) this.#remove(index);
-    for (const link of changed) this.#place(link);
-    this.#changes.tellLater();
+    for (const { index } of changed) this.#unplaced.add(index);
+    try {
+      for (const index of this.#unplaced) this.#placeChanged(index);
+    } finally {
+      this.#changes.tellLater();
+    }
+  }
+
+  #placeChanged(index: number): void {
+    const link = this.#watch.links.get(index);
+    if (link !== undefined) this.#place(link);
+    this.#unplaced.delete(index);
   }
 
   /** Looks again for those whose other end was not yet in its sandbox when the kernel told of them. */
