@@ -23,7 +23,7 @@ export interface WaitingOptions {
   readonly inAll: number;
   /** How often all are judged though nobody has said that more is known, ms; never by default. */
   readonly againEveryMs?: number;
-  /** Called before any are judged: takes in what can be seen by now. */
+  /** Called before any are judged: takes in what can be seen by now. Where it throws, all wait. */
   readonly look?: () => void;
   /** Milliseconds that only go forward. */
   readonly nowMs: () => number;
@@ -62,9 +62,8 @@ export class Waiting<Kind extends Waiter = Waiter> {
   /** More is known. @param asker of this one only */
   judge(asker?: string): void {
     if (this.#waiters.size === 0) return;
-    const { look, onFailure } = this.#options;
-    if (look !== undefined) contain(look, onFailure);
-    this.#judgeThose((waiter) => asker === undefined || waiter.asker === asker);
+    if (this.#look()) this.#judgeThose((waiter) => asker === undefined || waiter.asker === asker);
+    else this.#refuseOverdue();
   }
 
   /** @returns those that wait still; none of them is judged any more */
@@ -74,6 +73,25 @@ export class Waiting<Kind extends Waiter = Waiter> {
     this.#counts.clear();
     this.#timeNext();
     return left;
+  }
+
+  /** @returns whether what can be seen was taken in: by what was known before, one may pass whom it would have refused */
+  #look(): boolean {
+    const { look, onFailure } = this.#options;
+    try {
+      look?.();
+      return true;
+    } catch (error) {
+      tellFailure(error, onFailure);
+      return false;
+    }
+  }
+
+  #refuseOverdue(): void {
+    const now = this.#options.nowMs();
+    for (const waiter of [...this.#waiters])
+      if (waiter.deadlineAtMs <= now && this.#remove(waiter)) this.#refuse(waiter);
+    this.#timeNext();
   }
 
   /** Nobody has said that more is known: those whose time is not over would be judged for nothing. */
@@ -101,7 +119,11 @@ export class Waiting<Kind extends Waiter = Waiter> {
     }
     if (outcome === "waits" && nowMs() < waiter.deadlineAtMs) return;
     if (!this.#remove(waiter) || outcome === "decided") return;
-    contain(() => waiter.refuse(), onFailure);
+    this.#refuse(waiter);
+  }
+
+  #refuse(waiter: Kind): void {
+    contain(() => waiter.refuse(), this.#options.onFailure);
   }
 
   #remove(waiter: Kind): boolean {

@@ -50,11 +50,30 @@ test("one that fails is refused and told, and keeps no other from being judged",
   assert.deepEqual([seen, failures.length, waiting.size], [["refused bad", "refused good"], 2, 0]);
 });
 
-test("a look that fails is reported, and what is known counts all the same", () => {
-  const { waiting, failures, waiter } = start({ look: () => assert.fail("no") });
-  waiting.add(waiter("a", () => "decided"));
+test("after a look that fails nothing is judged by what was known before: it waits for one that succeeds", () => {
+  let fails = true;
+  const look = (): void => {
+    if (fails) throw new Error("no list");
+  };
+  const { clock, waiting, failures, waiter } = start({ againEveryMs: 20, look });
+  waiting.add(waiter("a", () => (fails ? assert.fail("judged") : "decided")));
   waiting.judge();
-  assert.deepEqual([waiting.size, failures.length], [0, 1]);
+  assert.deepEqual([waiting.size, failures], [1, ["Error: no list"]]);
+  fails = false;
+  clock.pass(20);
+  assert.deepEqual([waiting.size, failures.length, clock.timers], [0, 1, 0]);
+});
+
+test("what no look that succeeds comes for in time is refused, each at its own deadline", () => {
+  const { clock, waiting, seen, waiter } = start({ againEveryMs: 20, look: () => assert.fail("no list") });
+  waiting.add(waiter("late", () => assert.fail("judged"), 90));
+  waiting.add(waiter("soon", () => assert.fail("judged"), 50));
+  clock.pass(49);
+  assert.deepEqual([seen, waiting.size], [[], 2]);
+  clock.pass(1);
+  assert.deepEqual([seen, waiting.size], [["refused soon"], 1]);
+  clock.pass(40);
+  assert.deepEqual([seen, waiting.size, clock.timers], [["refused soon", "refused late"], 0, 0]);
 });
 
 test("at the end what waits is given back, and never judged", () => {
