@@ -4,11 +4,9 @@ import { setNames } from "../../core/firewall/names.ts";
 import type { AskerKey, AskerSet } from "../../core/grants/entry-index.ts";
 import { hostPrefix } from "../../core/model/address.ts";
 import { admitEntries } from "../grant-entries.ts";
-import type { Rights } from "./rights.ts";
+import { endMarginMs, type Rights } from "./rights.ts";
 
 const families = [4, 6] as const;
-/** The kernel's clock and ours need not agree to the second on when an entry ends. */
-const sampleMarginMs = 5_000;
 
 type EmptiedSet = AskerSet | "ask4" | "ask6";
 
@@ -29,7 +27,7 @@ export class Healing {
   heal(): number {
     const { ledger, entries, nowMs } = this.#rights;
     const now = nowMs();
-    const emptied = new Set([...this.#unhealed, ...this.#emptied(now + sampleMarginMs)]);
+    const emptied = new Set([...this.#unhealed, ...this.#emptied(now + endMarginMs)]);
     if (emptied.size === 0) return 0;
     this.#unhealed = [...emptied];
     const grants = ledger.live(now);

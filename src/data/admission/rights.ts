@@ -29,6 +29,12 @@ export interface AdmissionOptions {
 /** Live (asker, destination) pairs of one asker. */
 export const pairsPerAsker = 8192;
 
+/**
+ * The kernel's clock and ours need not agree to the second on when an entry ends: it tells what is left of one in whole
+ * seconds, rounded down.
+ */
+export const endMarginMs = 5_000;
+
 export class Rights {
   readonly ledger: GrantLedger;
   readonly index = new EntryIndex();
@@ -93,10 +99,10 @@ export class Rights {
     if (refusals.length > 0) throw refusals[0];
   }
 
-  /** Forgets what has run out. */
+  /** Forgets what has run out, and its entry only when the kernel has none of it either: it would be nobody's there. */
   sweep(): void {
     this.ledger.sweep(this.nowMs());
-    this.index.sweep(this.nowMs());
+    this.index.sweep(this.nowMs() - endMarginMs);
     this.history.sweep(this.nowMs());
   }
 

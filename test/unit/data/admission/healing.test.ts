@@ -139,6 +139,24 @@ describe("entries that nobody was granted", () => {
     assert.deepEqual(sets.dump(), before);
   });
 
+  it("are none that the kernel keeps a second longer than it told an adopting daemon", async () => {
+    admit(1);
+    now = 500;
+    admission = startAdmission({ sets, graceSeconds: 300, nowMs: () => now });
+    now = 299_700;
+    admission.sweep();
+    assert.deepEqual([...(await admission.takeUnknown())], []);
+    assert.deepEqual(open(), [addressOf(1)]);
+  });
+
+  it("are those that were granted once, when they come back after their end", async () => {
+    admit(1);
+    now = 330_000;
+    admission.sweep();
+    sets.add(setNames.grant4, [{ key: keyOf(1), timeoutSeconds: 300 }]);
+    assert.deepEqual([...(await admission.takeUnknown())], [asker]);
+  });
+
   it("are none that are granted while the sets are read", async () => {
     admit(1);
     const taking = admission.takeUnknown();
