@@ -54,8 +54,6 @@ export interface Enforcement {
   /** Cleans the other iptables variant: a boot guard that starts again may put its rules there. */
   cleanOther(): Promise<void>;
   classification(): Classification | undefined;
-  /** Emits `change` with every picture that the data plane adopts. */
-  readonly changes: EventTarget;
   /** Resolves when no work is under way. */
   idle(): Promise<void>;
 }
@@ -91,7 +89,6 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     },
     cleanOther,
     classification: () => rounds.classification,
-    changes: rounds.changes,
     idle: async () => {
       await Promise.all([reconciling.idle(), healing.idle()]);
     },
@@ -101,7 +98,6 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
 /** What a round of reconciliation leaves for the next one. */
 class Rounds {
   readonly #options: EnforcementOptions;
-  readonly changes = new EventTarget();
   readonly posting: Posting;
   readonly healing: Healing;
   readonly reconciling = createSchedule(
@@ -195,7 +191,6 @@ class Rounds {
     this.#demanded = guardsPorts;
     this.#holdUnsettled();
     reporter.onEnforced(guarded.map((network) => network.id));
-    this.changes.dispatchEvent(new Event("change"));
   }
 
   /** Only once the rules know these marks: packets with unknown marks would get further than they may. */

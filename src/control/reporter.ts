@@ -51,6 +51,8 @@ export interface Reporter {
   /** The rules are in place, the sets hold these networks, and the data plane decides by them. */
   onEnforced(ids: readonly string[]): void;
   isEnforced(id: string): boolean;
+  /** Emits `change` when isEnforced() may have become another: with pictures that are adopted, and with problems. */
+  readonly changes: EventTarget;
   /** @param problem why lookups do not arrive at the usual port, one sentence; undefined where they do */
   onListening(problem: string | undefined): void;
   /** @param isOurs whether that is ours to correct, and not some containers' own doing */
@@ -65,7 +67,7 @@ export interface Reporter {
   /** True while anything needs correcting. */
   isUnwell(): boolean;
   status(): StatusReport;
-  /** @param endOf where a packet like a denied one would end now */
+  /** @param endsOf finds where packets like denied ones would end now */
   stats(endsOf: (denied: readonly DeniedRecord[]) => Promise<EndOf>): Promise<StatsReport>;
 }
 
@@ -78,9 +80,12 @@ export function createReporter(options: ReporterOptions): Reporter {
   const sinceMs = nowMs();
   const told = new Told();
   const tables = new TableWatch(() => ({ ...readTables(options.queues), setsFull: options.history.full() }));
+  const changes = new EventTarget();
+  const tellChange = (): void => void changes.dispatchEvent(new Event("change"));
   const toldProblems = new ToldProblems((statement) => {
     options.onStatement(statement);
     options.onChange(unwell());
+    tellChange();
   });
   const { problems } = toldProblems;
 
@@ -96,7 +101,9 @@ export function createReporter(options: ReporterOptions): Reporter {
     },
     onEnforced(ids) {
       told.adopted = new Set(ids);
+      tellChange();
     },
+    changes,
     isEnforced: (id) => told.adopted.has(id) && !problems.areDecisive,
     onListening: (problem) => told.learnPort(problem).forEach(options.onStatement),
     onSandboxes(captured, problem, isOurs) {
@@ -117,20 +124,25 @@ export function createReporter(options: ReporterOptions): Reporter {
       const full = isGone(state) ? [] : tables.look(nowMs());
       return buildStatus({ ...told, ...factsOf(options, told, full), state, problems, version, sinceMs });
     },
-    async stats(endsOf) {
-      const { history } = options;
-      const denied = history.denied().map(inEpoch);
-      const endOf = await endsOf(denied);
-      return buildReport({
-        guarded: told.classification?.guarded ?? [],
-        lookups: history.lookups().map(inEpoch),
-        denied,
-        isGone: history.isGone,
-        nowMs: epochMs(nowMs()),
-        endOf,
-      });
-    },
+    stats: (endsOf) => statsOf(options, told, endsOf),
   };
+}
+
+async function statsOf(
+  { history, nowMs }: ReporterOptions,
+  told: Told,
+  endsOf: Parameters<Reporter["stats"]>[0],
+): Promise<StatsReport> {
+  const denied = history.denied().map(inEpoch);
+  const endOf = await endsOf(denied);
+  return buildReport({
+    guarded: told.classification?.guarded ?? [],
+    lookups: history.lookups().map(inEpoch),
+    denied,
+    isGone: history.isGone,
+    nowMs: epochMs(nowMs()),
+    endOf,
+  });
 }
 
 /** What a status says besides what has been told, as it is now; `full` are the tables that are full, in sentences. */

@@ -4,7 +4,7 @@ import { fields, text, texts } from "../../core/api/request-checks.ts";
 import { allowLabel } from "../../core/labels/table.ts";
 import { renderPrefix } from "../../core/model/address.ts";
 import { requireEntries } from "../../core/policy/allowlist.ts";
-import { DockerwallError } from "../../errors.ts";
+import { DockerwallError, messageOf, problemsOf } from "../../errors.ts";
 import { untilEnforced } from "../enforcement/until-enforced.ts";
 import { route } from "./context/route.ts";
 
@@ -21,7 +21,7 @@ export const prepareNetwork = route(
   fields({ name: text, patterns: texts }),
   (parts) =>
     async (request): Promise<PreparedNetwork> => {
-      const { engine, policies, reporter, enforcement } = parts;
+      const { engine, policies, reporter } = parts;
       const { name, patterns } = request;
       // moby: daemon/names, RestrictedNameChars
       if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/.test(name)) {
@@ -41,10 +41,10 @@ export const prepareNetwork = route(
       }
       const id = await engine.createBridgeNetwork(name, { [allowLabel]: label });
       try {
-        await untilEnforced(id, reporter, enforcement.changes);
+        await untilEnforced(id, reporter);
       } catch (error) {
-        await engine.removeNetwork(id);
-        throw error;
+        const [problem] = await problemsOf(() => engine.removeNetwork(id));
+        throw problem === undefined ? error : leftBehind(error, { name, problem });
       }
       const network = await engine.inspectNetwork(id);
       if (network?.bridge === undefined) {
@@ -56,3 +56,15 @@ export const prepareNetwork = route(
       return { id, name, bridge: network.bridge, subnets: network.subnets.map(renderPrefix) };
     },
 );
+
+/** What kept a network from being enforced is what is to be mended, also where it could not be removed again. */
+function leftBehind(
+  error: unknown,
+  { name, problem }: { readonly name: string; readonly problem: string },
+): DockerwallError {
+  return new DockerwallError(
+    error instanceof DockerwallError ? error.code : "INTERNAL",
+    `${messageOf(error)}; the network is left, as it could not be removed (${problem}): remove it with \`docker network rm ${name}\``,
+    { cause: error },
+  );
+}

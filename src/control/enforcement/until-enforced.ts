@@ -7,11 +7,10 @@ import type { Reporter } from "../reporter.ts";
 
 const withinMs = 10_000;
 
-/** `changes` emits `change` when it may have become so. @throws DockerwallError NOT_ENFORCED after ten seconds */
+/** @throws DockerwallError NOT_ENFORCED after ten seconds */
 export async function untilEnforced(
   id: string,
-  { isEnforced }: Pick<Reporter, "isEnforced">,
-  changes: EventTarget,
+  { isEnforced, changes }: Pick<Reporter, "isEnforced" | "changes">,
 ): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const check = (): void =>

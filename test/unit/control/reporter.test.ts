@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
+import { untilEnforced } from "../../../src/control/enforcement/until-enforced.ts";
 import { createHistory } from "../../../src/control/history/history.ts";
 import { createReporter, type Reporter } from "../../../src/control/reporter.ts";
 import type { Classification, ClassifiedNetwork } from "../../../src/core/classify/networks.ts";
@@ -106,6 +107,19 @@ describe("a network", () => {
       assert.deepEqual([reporter.status().networks[0]?.state, reporter.isEnforced("n1")], ["enforced", true]);
     });
   }
+
+  for (const place of ["rules", "reconcile"] as const)
+    it(`is waited for until it is enforced, also by the end of a problem with: ${place}`, async (t) => {
+      t.mock.timers.enable({ apis: ["setTimeout"] });
+      const { reporter, look } = watch();
+      look(classified());
+      reporter.onProblem(place, "broken");
+      const waits = untilEnforced("n1", reporter);
+      reporter.onEnforced(["n1"]);
+      reporter.clearProblem(place);
+      t.mock.timers.tick(10_000);
+      await waits;
+    });
 
   it("whose containers keep their own lookups from being captured leaves the daemon healthy, and unwell", () => {
     const { reporter, look, logged } = watch();
