@@ -60,7 +60,8 @@ const holder = { containerId: "c", networkId: "app", name: "c", sandbox: undefin
 const commands: Readonly<Record<string, readonly [run: () => Promise<number>, found: number]>> = {
   explain: [
     async () => {
-      const scope = { askers: new Set([asker]), destinations: new Set(["203.0.1.0", "203.0.2.0"]) };
+      const destinations = new Set(["203.0.1.0", "203.0.2.0"]);
+      const scope = { askers: new Set([asker]), destinations, sent: { ipProtocol: 6, port: 443 } };
       return (await kernelEntries(scope, { sets })).length;
     },
     2,

@@ -2,11 +2,18 @@
 
 import type { ExplainReport } from "../../core/model/report.ts";
 import type { ReadAnswer } from "../../core/path/reading.ts";
-import { renderNeighbour } from "../../core/path/sentence.ts";
+import { renderNeighbour, renderSource } from "../../core/path/sentence.ts";
 import type { Path, PathVerdict } from "../../core/path/verdict.ts";
 import { ask } from "../ask.ts";
 import { type Command, jsonOption } from "../command.ts";
-import { printable, printableSentence, renderAge, renderJson, renderSpan } from "../terminal/print.ts";
+import {
+  printable,
+  printableSentence,
+  renderAge,
+  renderJson,
+  renderPackets,
+  renderSpan,
+} from "../terminal/print.ts";
 import { renderTable } from "../terminal/table.ts";
 
 /** Of what would not pass. */
@@ -53,7 +60,7 @@ export function renderExplanation(report: ExplainReport, nowMs: number): string 
       ? []
       : [
           ["entry", printable(report.by.entry)],
-          ["found in", printableSentence(report.by.source)],
+          ["found in", printableSentence(renderSource(report.by.source))],
         ]),
     ...(report.by?.endsAtMs === undefined ? [] : [["ends", `in ${renderSpan(report.by.endsAtMs - nowMs)}`]]),
     ...(report.names.length === 0 ? [] : [["looked up as", report.names.map(printable).join(" ")]]),
@@ -68,7 +75,7 @@ export function renderExplanation(report: ExplainReport, nowMs: number): string 
     ...report.answers.map((answer) => [`DNS ${answer.type}`, renderAnswer(answer)]),
     ...report.entries.map(({ set, destination, service, comment, secondsLeft, packets }) => [
       `kernel ${set}`,
-      `${destination} ${service} (${printableSentence(comment)}), ${secondsLeft}s left${set === "grant" ? `, ${packets} packets` : ""}`,
+      `${destination} ${service} (${printableSentence(comment)}), ${secondsLeft}s left${set === "grant" ? `, ${renderPackets(packets)}` : ""}`,
     ]),
     ...report.flows.map(({ service, sourcePort, destination, admitted }) => [
       "connection",

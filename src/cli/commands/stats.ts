@@ -11,7 +11,7 @@ import type {
 import { renderNeighbour, renderStep } from "../../core/path/sentence.ts";
 import { ask } from "../ask.ts";
 import { type Command, jsonOption } from "../command.ts";
-import { printable, printableSentence, renderAge, renderJson } from "../terminal/print.ts";
+import { printable, printableSentence, renderAge, renderJson, renderPackets } from "../terminal/print.ts";
 import { bold, dim } from "../terminal/style.ts";
 import { renderTable } from "../terminal/table.ts";
 
@@ -93,7 +93,7 @@ function dropCells(row: DropRow, network: string, nowMs: number): string[] {
     containerCell(row),
     printable(row.service),
     printable(row.destination),
-    `${row.packets} ${row.packets === 1 ? "packet" : "packets"}`,
+    renderPackets(row.packets),
     renderAge(row.lastSeenMs, nowMs),
     reasonOf(row, network, nowMs),
   ];

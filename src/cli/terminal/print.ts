@@ -27,6 +27,11 @@ export function printableSentence(text: string): string {
     .join("");
 }
 
+/** `1 packet`, `2 packets`. */
+export function renderPackets(count: number): string {
+  return `${count} ${count === 1 ? "packet" : "packets"}`;
+}
+
 /** Indented JSON, safe for a terminal too, with a newline at its end. */
 export function renderJson(value: unknown): string {
   const text = JSON.stringify(value, null, 2).replace(unsafeInJson, (character) =>

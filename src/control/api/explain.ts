@@ -80,6 +80,7 @@ export async function explainTarget(
   const scope = {
     askers: new Set(addresses),
     destinations: new Set<string>(explained.paths.map(({ destination }) => destination)),
+    sent: read.target,
   };
   return {
     ...explained,

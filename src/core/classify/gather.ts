@@ -5,6 +5,7 @@ import { allowLabel, placeOf } from "../labels/table.ts";
 import type { EntryWarned, Warning } from "../labels/warned.ts";
 import { type EntryList, hasEnded } from "../policy/entry-list.ts";
 import type { ListPlace, ListStore } from "../policy/list-store.ts";
+import { placeOfOverride } from "../policy/override/place.ts";
 import { type OverridesByTarget, type OverrideTarget, targetKey } from "../policy/override.ts";
 import { noPolicyFile, type PolicyFile } from "../policy/policy-file.ts";
 
@@ -44,11 +45,6 @@ export function placeOfLabel(target: OverrideTarget): string {
   return placeOf(target, allowLabel);
 }
 
-/** What the names of the lists of its overrides begin with. */
-export function placeOfOverrides({ kind, name }: OverrideTarget): string {
-  return `${kind} ${JSON.stringify(name)}, command `;
-}
-
 /** A network or container: its label is its own, the policy file and overrides go by its name. */
 export interface LabelOwner extends OverrideTarget {
   /** The engine's. */
@@ -85,6 +81,6 @@ export function gatherLists(
   const own = (overrides.get(targetKey(target)) ?? []).filter((override) => !hasEnded(override, nowMs));
   // One at a time: an override that has become bad, because its preset is gone, must not disable a `deny`.
   for (const { entry, endsAtMs } of own)
-    read({ name: `${placeOfOverrides(target)}${entry}`, owner: "" }, entry, endsAtMs);
+    read({ name: placeOfOverride({ target, entry }), owner: "" }, entry, endsAtMs);
   return { lists, problems, warnings };
 }

@@ -203,7 +203,7 @@ export interface ExplainReport extends Explained {
   readonly lookedUpBy?: LookedUpBy;
   /** What lookups of the name would be answered; none for an address. */
   readonly answers: readonly ReadAnswer[];
-  /** What the kernel holds for the container and these addresses. */
+  /** What the kernel holds for the container, these addresses and the port that was asked for. */
   readonly entries: readonly {
     /** `grant` passes by itself; `pair` is a right to many ports, of which each is entered when it is first used. */
     readonly set: "grant" | "pair";

@@ -4,11 +4,13 @@ import { familyOf, hostPrefix, type IpAddress } from "../model/address.ts";
 import { protocolNumbers, type Service } from "../model/service.ts";
 import type { Network } from "../model/topology.ts";
 import { type DomainEntry, type Entry, renderEntry } from "../policy/entry.ts";
+import { overrideAt, renderCommand } from "../policy/override/place.ts";
 import type { ExplainTarget } from "../policy/target.ts";
-import type { PolicyFinding } from "./policy.ts";
+import type { FoundEntry, PolicyFinding } from "./policy.ts";
 import { lackingFamily, type PathReading, type ReadPacket } from "./reading.ts";
 import { containerAt, type Surroundings } from "./surroundings.ts";
 import type { Change, PathEnd } from "./verdict.ts";
+import { receiverOf } from "./walk/published.ts";
 
 /** What was asked, and what is known about it. */
 export interface PathQuestion {
@@ -38,6 +40,11 @@ export function changeFor(
   switch (decided.step) {
     case "quarantine":
       return { kind: "release", container };
+    case "neighbour-quarantined": {
+      const destination = decided.packet?.destination;
+      const receiver = destination && receiverOf(surroundings, { ...target, destination });
+      return receiver && { kind: "release", container: receiver.name };
+    }
     case "set-full":
       return { kind: "fewer-networks", container };
     case "not-known":
@@ -61,7 +68,7 @@ export function changeFor(
       return leadFor(surroundings, question, network);
     case "taken-away": {
       const { by } = decided.finding ?? {};
-      return by && { kind: "remove-entry", entry: by.entry, source: by.source };
+      return by && withoutEntry(by);
     }
     case "no-lookup": {
       const [name = ""] = decided.finding?.names ?? [];
@@ -84,6 +91,13 @@ export function changeFor(
     default:
       return undefined;
   }
+}
+
+function withoutEntry({ entry, source }: FoundEntry): Change {
+  const override = overrideAt(source);
+  return override === undefined
+    ? { kind: "remove-entry", entry, source }
+    : { kind: "undo", command: `${renderCommand(override)} --undo` };
 }
 
 /** What would let the name lead where it leads. */

@@ -4,10 +4,10 @@ import type { IpAddress } from "../model/address.ts";
 import type { Container } from "../model/topology.ts";
 import type { ExplainTarget } from "../policy/target.ts";
 import { type Explained, unjudged } from "./explained.ts";
-import { containerAt, type Surroundings } from "./surroundings.ts";
+import type { Surroundings } from "./surroundings.ts";
 import type { PathEnd } from "./verdict.ts";
 import type { SentPacket } from "./walk/leaving.ts";
-import { publisherOf } from "./walk/published.ts";
+import { receiverOf } from "./walk/published.ts";
 
 const passes: PathEnd = { verdict: "not-ours", step: "host-network" };
 
@@ -18,33 +18,24 @@ export function explainFromHost(
   hosts: readonly IpAddress[],
 ): Explained {
   const destinations = target.address === undefined ? hosts : [target.address];
-  const paths = destinations.map((destination) => ({
-    destination,
-    source: undefined,
-    network: undefined,
-    ...walkFromHost(surroundings, target, destination),
-  }));
-  const { verdict, step } = paths.find((path) => path.verdict === passes.verdict) ?? paths[0] ?? passes;
-  return { verdict, step, paths, ...unjudged };
+  const ends = destinations.map((destination) => {
+    const held = heldReceiver(surroundings, target, destination);
+    // It gets what the host sends, and nothing that it answers gets out.
+    const end: PathEnd = held === undefined ? passes : { verdict: "dropped", step: "neighbour-quarantined" };
+    return { held, path: { destination, source: undefined, network: undefined, ...end } };
+  });
+  const first = ends.find(({ held }) => held === undefined) ?? ends[0];
+  const { verdict, step } = first?.path ?? passes;
+  const release = first?.held && ({ kind: "release", container: first.held.name } as const);
+  return { verdict, step, ...unjudged, change: release, paths: ends.map(({ path }) => path) };
 }
 
-function walkFromHost(
+/** Who would get it, if that is in quarantine. */
+function heldReceiver(
   surroundings: Surroundings,
   { ipProtocol, port }: SentPacket,
   destination: IpAddress,
-): PathEnd {
-  const receiver =
-    receiverAt(surroundings, destination) ?? publisherOf(surroundings, { destination, ipProtocol, port });
-  // It gets what the host sends, and nothing that it answers gets out.
-  return receiver !== undefined && surroundings.quarantine.has(receiver.id)
-    ? { verdict: "dropped", step: "neighbour-quarantined" }
-    : passes;
-}
-
-function receiverAt(surroundings: Surroundings, destination: IpAddress): Container | undefined {
-  for (const { id, bridge } of surroundings.networks) {
-    const found = bridge === undefined ? undefined : containerAt(surroundings, id, destination);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+): Container | undefined {
+  const receiver = receiverOf(surroundings, { destination, ipProtocol, port });
+  return receiver !== undefined && surroundings.quarantine.has(receiver.id) ? receiver : undefined;
 }

@@ -2,6 +2,7 @@
 
 import { allowLabel } from "../labels/table.ts";
 import type { LookedUpBy } from "../model/report.ts";
+import { overrideAt, renderCommand } from "../policy/override/place.ts";
 import type { Change, PathEnd, PathStep } from "./verdict.ts";
 
 /** Some name the network that the packet leaves by. */
@@ -69,6 +70,12 @@ export function renderEnd({ step, ports }: PathEnd, leaves: string): string {
   return `${reason}, on ${ports.length === 1 ? "port" : "ports"} ${ports.join(" ")} only`;
 }
 
+/** Where an entry stands: of an override, the command that has made it. */
+export function renderSource(source: string): string {
+  const override = overrideAt(source);
+  return override === undefined ? source : `an override, made by ${renderCommand(override)}`;
+}
+
 /** For an address that a container tried, but only a neighbour looked up. */
 export function renderNeighbour({ container, name }: LookedUpBy): string {
   return `${container} on the same network looked it up as ${name}, and a lookup opens addresses only for the container whose it is: let this one ask Docker's resolver (127.0.0.11), or name ${container} in dockerwall.upstream of the network and give it a network of its own`;
@@ -79,6 +86,8 @@ export function renderChange(change: Change): string {
   switch (change.kind) {
     case "entry":
       return `write ${change.entry} into ${allowLabel} of network ${change.network}, or of this container alone`;
+    case "undo":
+      return change.command;
     case "remove-entry":
       return `take ${change.entry} out of ${change.source}`;
     case "route":
@@ -86,7 +95,7 @@ export function renderChange(change: Change): string {
     case "lookup":
       return `look up ${change.name} again; a program that keeps an address for longer than its lookup said loses it`;
     case "release":
-      return `dockerwall release ${change.container}`;
+      return `docker exec dockerwall release ${change.container}`;
     case "fewer-networks":
       return `take ${change.container} off networks that it does not need, or others off theirs, and see dockerwall status`;
     case "way-out":

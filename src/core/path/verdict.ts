@@ -72,6 +72,8 @@ export type Change =
   /** The entry would stand in the label of the network, or of the container alone. */
   | { readonly kind: "entry"; readonly entry: string; readonly network: string }
   | { readonly kind: "remove-entry"; readonly entry: string; readonly source: string }
+  /** An override that a command has made takes it away. */
+  | { readonly kind: "undo"; readonly command: string }
   /** The container's packets have to leave by this network; the entry would do instead. */
   | {
       readonly kind: "route";

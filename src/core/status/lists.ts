@@ -1,10 +1,10 @@
 // The lists that are in force for networks and containers, as `status` reports them: what they say, and where.
 
-import { placeOfOverrides } from "../classify/gather.ts";
 import type { ServicePolicy } from "../model/guarded-network.ts";
 import type { ContainerStatus, ListReport } from "../model/report.ts";
 import { renderEntry } from "../policy/entry.ts";
 import type { EntryList } from "../policy/entry-list.ts";
+import { placeOfOverrides } from "../policy/override/place.ts";
 import type { OverrideTarget } from "../policy/override.ts";
 
 /** How many entries of a list are reported: a list may have ten thousand, and the health check asks every 5 s. */

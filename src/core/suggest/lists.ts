@@ -1,12 +1,12 @@
 // The lists by which `suggest` and `replay` judge a network's containers: labels and the policy file stay with a network
 // that is made anew, and overrides by command do not.
 
-import { placeOfOverrides } from "../classify/gather.ts";
 import type { Classification } from "../classify/networks.ts";
 import type { GuardedNetwork } from "../model/guarded-network.ts";
 import { shortId } from "../model/topology.ts";
 import { addressRights, decideName, type Policy } from "../policy/decide.ts";
 import type { EntryList } from "../policy/entry-list.ts";
+import { placeOfOverrides } from "../policy/override/place.ts";
 import { describeEntry } from "../policy/preset.ts";
 import type { NeedsContext } from "./needs-context.ts";
 

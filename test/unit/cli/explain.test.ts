@@ -54,6 +54,44 @@ describe("explain prints", () => {
     );
   });
 
+  it("by which command an override was made", () => {
+    const foundIn = (source: string): string =>
+      /\n {2}found in +(.*)\n/.exec(
+        renderExplanation({ ...held, by: { entry: "www.example.org", source, endsAtMs: undefined } }, 0),
+      )?.[1] ?? "";
+    assert.equal(foundIn('network "x", label dockerwall.allow'), 'network "x", label dockerwall.allow');
+    assert.equal(
+      foundIn('network "x", command www.example.org'),
+      "an override, made by docker exec dockerwall allow network:x www.example.org",
+    );
+    assert.equal(
+      foundIn('container "web", command !@debian, as it was before'),
+      "an override, made by docker exec dockerwall deny container:web @debian",
+    );
+  });
+
+  it("how many packets an entry of the kernel has let pass", () => {
+    const lines = (packets: number): string =>
+      renderExplanation(
+        {
+          ...held,
+          entries: [
+            {
+              set: "grant",
+              destination,
+              service: "tcp:443",
+              comment: "www.example.com",
+              secondsLeft: 9,
+              packets,
+            },
+          ],
+        },
+        0,
+      );
+    assert.match(lines(1), /, 9s left, 1 packet\n/);
+    assert.match(lines(2), /, 9s left, 2 packets\n/);
+  });
+
   it("that no lookup of the name is in force", () => {
     const linesOf = (more: Partial<ExplainReport>): readonly string[] =>
       renderExplanation({ ...held, verdict: "passes", ...more }, 725_000)

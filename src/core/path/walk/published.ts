@@ -3,7 +3,7 @@
 
 import { answersAt, type IpAddress } from "../../model/address.ts";
 import type { Container, HostPorts, Network } from "../../model/topology.ts";
-import type { Surroundings } from "../surroundings.ts";
+import { containerAt, type Surroundings } from "../surroundings.ts";
 import type { PathEnd } from "../verdict.ts";
 import { judged, type Leaving, type SentPacket } from "./leaving.ts";
 
@@ -13,10 +13,19 @@ export interface SentToHost extends Pick<SentPacket, "ipProtocol" | "port"> {
 }
 
 /** The running container that such a packet ends at; undefined where the port is the host's own. */
-export function publisherOf({ containers }: Surroundings, sent: SentToHost): Container | undefined {
+function publisherOf({ containers }: Surroundings, sent: SentToHost): Container | undefined {
   return containers.find(
     ({ running, hostPorts = [] }) => running && hostPorts.some((ports) => leadsTo(ports, sent)),
   );
+}
+
+/** The running container at the end of such a packet: it has the address itself, or is behind that port of the host. */
+export function receiverOf(surroundings: Surroundings, sent: SentToHost): Container | undefined {
+  for (const { id, bridge } of surroundings.networks) {
+    const found = bridge === undefined ? undefined : containerAt(surroundings, id, sent.destination);
+    if (found !== undefined) return found;
+  }
+  return publisherOf(surroundings, sent);
 }
 
 /**

@@ -65,7 +65,9 @@ interface Asking {
   readonly target?: string;
   readonly history?: Partial<ExplanationSources["history"]>;
   /** What grants of web there are, with their comments. */
-  readonly open?: readonly [destination: string, comment: string][];
+  readonly open?: readonly (readonly [destination: string, comment: string])[];
+  /** What rights of web to many ports there are, to 203.0.113.1. */
+  readonly pairs?: readonly (readonly [protocol: number, port: number, comment: string])[];
   /** What the set of quarantine holds, with comments. */
   readonly cutOff?: readonly [address: string, comment: string | undefined][];
   /** Its /etc/resolv.conf. */
@@ -82,6 +84,7 @@ async function explain(
     target = "203.0.113.1:443",
     history = {},
     open = [],
+    pairs = [],
     cutOff = [],
     ...file
   }: Asking = {},
@@ -94,6 +97,10 @@ async function explain(
   for (const [first, comment] of open) {
     const key = { kind: "ip-port-ip", first: first as IpAddress, second: webAddress } as const;
     sets.add(setNames.grant4, [{ key: { ...key, protocol: 6, port: 443 }, timeoutSeconds: 300, comment }]);
+  }
+  for (const [protocol, port, comment] of pairs) {
+    const key = { kind: "ip-port-ip", first: "203.0.113.1" as IpAddress, second: webAddress } as const;
+    sets.add(setNames.pair4, [{ key: { ...key, protocol, port }, timeoutSeconds: 300, comment }]);
   }
   for (const [address, comment] of cutOff) {
     const key = { kind: "net", prefix: hostPrefix(address as IpAddress) } as const;
@@ -219,7 +226,7 @@ describe("explain", () => {
     const { report, asked } = await explain("side");
     assert.deepEqual(asked, ["web"]);
     assert.deepEqual([report.container, report.step, report.quarantined], ["side", "quarantine", true]);
-    assert.equal(report.advice, "dockerwall release web");
+    assert.equal(report.advice, "docker exec dockerwall release web");
   });
 
   it("looks for a name in the file of the container that was asked for", async () => {
@@ -296,6 +303,28 @@ describe("explain", () => {
     assert.equal(await due({ target: "203.0.113.1:443" }), undefined);
   });
 
+  it("tells of what the kernel holds for the port that is asked for, each once", async () => {
+    const told = async (target: string): Promise<readonly string[]> => {
+      const reading = to("203.0.113.1", { reason: "entry" });
+      const open = ["203.0.113.1", "www.example.org"] as const;
+      const pairs = [
+        [6, 8000, "8000-8099 www.example.org"],
+        [17, 8000, "8000-8099 www.example.org"],
+        [17, 8000, "8000-8099/udp api.example.org"],
+      ] as const;
+      const asking = { within: free, target, reading, open: [open], pairs };
+      const { entries } = (await explain("web", asking)).report;
+      return entries.map(({ set, service, comment }) => `${set} ${service} ${comment}`);
+    };
+    const wide = "pair 8000-8099 8000-8099 www.example.org";
+    const udp = "pair 8000-8099/udp 8000-8099/udp api.example.org";
+    assert.deepEqual(await told("203.0.113.1"), ["grant tcp:443 www.example.org", wide, udp]);
+    assert.deepEqual(await told("203.0.113.1:8001"), [wide]);
+    assert.deepEqual(await told("203.0.113.1:8001/udp"), [wide, udp]);
+    assert.deepEqual(await told("203.0.113.1:443"), ["grant tcp:443 www.example.org"]);
+    assert.deepEqual(await told("203.0.113.1:443/udp"), []);
+  });
+
   it("says which neighbour looked up an address that the container has from elsewhere", async () => {
     const lists = [listOf("www.example.org:443")];
     const within: InForce = {
@@ -332,8 +361,11 @@ describe("explain", () => {
         ),
       },
     };
-    const stepTo = async (target: string): Promise<string> =>
-      (await explain("hosted", { within, target })).report.step;
+    const stepTo = async (target: string): Promise<string> => {
+      const { step, advice } = (await explain("hosted", { within, target })).report;
+      assert.equal(advice, step === "host-network" ? undefined : "docker exec dockerwall release web");
+      return step;
+    };
     assert.equal(await stepTo(`${webAddress}:9000`), "neighbour-quarantined");
     assert.equal(await stepTo("198.18.1.2:9001"), "neighbour-quarantined");
     assert.equal(await stepTo("198.18.1.2:9003"), "host-network");

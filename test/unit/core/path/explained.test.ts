@@ -18,8 +18,14 @@ const surroundings: Surroundings = {
     ["front", { audit: false, reject: false }],
     ["egress", { audit: false, reject: false }],
   ]),
-  containers: [runningContainer("far", "egress", "198.19.2.9")],
-  quarantine: new Set(),
+  containers: [
+    runningContainer("far", "egress", "198.19.2.9"),
+    {
+      ...runningContainer("cut-off", "front", "198.19.1.7"),
+      hostPorts: [{ protocol: 6, address: "0.0.0.0" as IpAddress, from: 8080, to: 8080 }],
+    },
+  ],
+  quarantine: new Set(["cut-off"]),
   hostAddresses: ["198.19.1.1" as IpAddress],
   hostEntries: [],
   bridgesFiltered: true,
@@ -165,6 +171,27 @@ describe("explain", () => {
       ["dropped taken-away", "take !203.0.113.1 out of network front"],
     ],
     [
+      "taken away by a command",
+      {
+        target: "www.example.com:443",
+        name: {
+          reason: "taken-away",
+          by: { ...found, entry: "!*.example.com", source: 'container "web", command !*.example.com' },
+        },
+      },
+      ["refused taken-away", "docker exec dockerwall deny container:web '*.example.com' --undo"],
+    ],
+    [
+      "a neighbour in quarantine",
+      { target: "198.19.1.7:80", to: [["198.19.1.7", {}]] },
+      ["dropped neighbour-quarantined", "docker exec dockerwall release cut-off"],
+    ],
+    [
+      "a container of another network, in quarantine behind a port of the host",
+      { target: "198.19.1.1:8080", to: [["198.19.1.1", {}]] },
+      ["dropped neighbour-quarantined", "docker exec dockerwall release cut-off"],
+    ],
+    [
       "the host",
       { target: "198.19.1.1:80", to: [["198.19.1.1", {}]] },
       ["dropped host", write("host:80/tcp")],
@@ -182,7 +209,7 @@ describe("explain", () => {
     [
       "in quarantine, whatever the lookup says",
       { target: "www.example.com", name: {}, quarantined: true },
-      ["dropped quarantine", "dockerwall release web"],
+      ["dropped quarantine", "docker exec dockerwall release web"],
     ],
     [
       "a name that nothing allows is not even looked up",
