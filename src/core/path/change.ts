@@ -40,11 +40,8 @@ export function changeFor(
   switch (decided.step) {
     case "quarantine":
       return { kind: "release", container };
-    case "neighbour-quarantined": {
-      const destination = decided.packet?.destination;
-      const receiver = destination && receiverOf(surroundings, { ...target, destination });
-      return receiver && { kind: "release", container: receiver.name };
-    }
+    case "neighbour-quarantined":
+      return releaseOfReceiver(surroundings, target, decided.packet);
     case "set-full":
       return { kind: "fewer-networks", container };
     case "not-known":
@@ -66,10 +63,8 @@ export function changeFor(
       return entryFor(network, entryOf(target));
     case "no-address":
       return leadFor(surroundings, question, network);
-    case "taken-away": {
-      const { by } = decided.finding ?? {};
-      return by && withoutEntry(by);
-    }
+    case "taken-away":
+      return withoutEntry(decided.finding?.by);
     case "no-lookup": {
       const [name = ""] = decided.finding?.names ?? [];
       return { kind: "lookup", name };
@@ -93,7 +88,18 @@ export function changeFor(
   }
 }
 
-function withoutEntry({ entry, source }: FoundEntry): Change {
+function releaseOfReceiver(
+  surroundings: Surroundings,
+  target: ExplainTarget,
+  packet: ReadPacket | undefined,
+): Change | undefined {
+  const receiver = packet && receiverOf(surroundings, { ...target, destination: packet.destination });
+  return receiver && { kind: "release", container: receiver.name };
+}
+
+function withoutEntry(by: FoundEntry | undefined): Change | undefined {
+  if (by === undefined) return undefined;
+  const { entry, source } = by;
   const override = overrideAt(source);
   return override === undefined
     ? { kind: "remove-entry", entry, source }
