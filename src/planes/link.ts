@@ -123,15 +123,11 @@ function tell(report: Exclude<Report, { kind: "takes-questions" }>, events: Data
 /** What can be asked of the thread, as messages. */
 function createLink(thread: DataPlaneThread): DataPlaneLink {
   const methods = requestMethods(thread.requests);
-  const poster = createPoster();
-  const readingsPoster = createReadingsPoster();
   return {
     ...methods,
     // What cannot be posted is rejected, as what is refused is.
-    async post(picture) {
-      await methods.post(poster(picture));
-    },
-    tellReadings: (readings) => thread.post({ kind: "readings", ...readingsPoster(readings) }),
+    post: createPoster(methods.post),
+    tellReadings: createReadingsPoster((readings) => thread.post({ kind: "readings", ...readings })),
     holdUnsettled: () => thread.post({ kind: "hold-unsettled" }),
     useUpstreams: (upstreams) => thread.post({ kind: "upstreams", upstreams }),
     refreshed: (number, wasRead) => thread.post({ kind: "refreshed", number, wasRead }),

@@ -6,23 +6,37 @@ import type { GuardedNetwork, ServicePolicy } from "../core/model/guarded-networ
 import type { Picture } from "../core/model/picture.ts";
 import type { Readings } from "../core/model/topology.ts";
 import type { EntryList } from "../core/policy/entry-list.ts";
+import { DockerwallError } from "../errors.ts";
 import type { ToDataPlane } from "./messages.ts";
 import type { Posted, PostedPicture } from "./request-table.ts";
 
-/** The sender: remembers which lists the other side has. */
-export function createPoster(): (picture: Picture) => PostedPicture {
+/**
+ * The sender: remembers which lists the other side has.
+ * @param send resolves once the other side decides by what it sent, and rejects where that may not be so
+ */
+export function createPoster(
+  send: (posted: PostedPicture) => Promise<void>,
+): (picture: Picture) => Promise<void> {
   let known: ReadonlySet<number> = new Set();
-  return ({ guarded, services, ...rest }) => {
+  let latest: PostedPicture | undefined;
+  return async ({ guarded, services, ...rest }) => {
     const lists = new Map(
       [...guarded, ...services].flatMap((policy) => policy.lists.map((list) => [list.id, list])),
     );
     const fresh = [...lists.values()].filter(({ id }) => !known.has(id));
-    known = new Set(lists.keys());
-    return { ...rest, lists: fresh, guarded: guarded.map(post), services: services.map(post) };
+    const posted = { ...rest, lists: fresh, guarded: guarded.map(post), services: services.map(post) };
+    // What is refused may have arrived all the same: until there is an answer nobody knows what the other side has.
+    known = new Set();
+    latest = posted;
+    await send(posted);
+    if (latest === posted) known = new Set(lists.keys());
   };
 }
 
-/** The receiver: remembers the lists that the last picture named, and no others. */
+/**
+ * The receiver: remembers the lists that the last picture named, and no others. What it returns throws where a picture
+ * names a list that it has not got: without one, a policy may allow more.
+ */
 export function createReceiver(): (posted: PostedPicture) => Picture {
   let known: ReadonlyMap<number, EntryList> = new Map();
   return ({ topology, lists, guarded, services, quarantined, enslaved }) => {
@@ -32,7 +46,7 @@ export function createReceiver(): (posted: PostedPicture) => Picture {
       listIds,
       ...rest
     }: Posted<Policy>): Omit<Policy, "lists"> & { lists: EntryList[] } => {
-      const found = listIds.map((id) => all.get(id)).filter((list) => list !== undefined);
+      const found = listIds.map((id) => all.get(id) ?? refuseUnknown(id));
       for (const list of found) used.set(list.id, list);
       return { ...(rest as unknown as Omit<Policy, "lists">), lists: found };
     };
@@ -48,15 +62,22 @@ export function createReceiver(): (posted: PostedPicture) => Picture {
   };
 }
 
+function refuseUnknown(id: number): never {
+  throw new DockerwallError(
+    "INTERNAL",
+    `the data plane has not got list ${id}, which the latest policy names; it decides by the one before, and is sent every list with the next`,
+  );
+}
+
 type PostedReadings = Omit<Extract<ToDataPlane, { kind: "readings" }>, "kind">;
 
-/** The sender of readings: those that the other side has are not sent again. */
-export function createReadingsPoster(): (readings: Readings) => PostedReadings {
+/** The sender of readings: those that the other side has are not sent again. @param send throws what kept it from that */
+export function createReadingsPoster(send: (posted: PostedReadings) => void): (readings: Readings) => void {
   let known: ReadonlyMap<string, number> = new Map();
   return ({ listedAtMs, readAtMs }) => {
     const fresh = [...readAtMs].filter(([id, atMs]) => known.get(id) !== atMs);
+    send({ listedAtMs, readAtMs: fresh });
     known = new Map(readAtMs);
-    return { listedAtMs, readAtMs: fresh };
   };
 }
 

@@ -5,7 +5,6 @@ import { createMessageTaker } from "../../../../src/data/worker/messages.ts";
 import type { Parts } from "../../../../src/data/worker/parts.ts";
 import { describeCut, usePicture } from "../../../../src/data/worker/picture-use.ts";
 import type { FromDataPlane } from "../../../../src/planes/messages.ts";
-import { createPoster } from "../../../../src/planes/picture.ts";
 import { runningContainer } from "../../../support/topologies.ts";
 
 const address = (n: number): IpAddress => `198.19.1.${n}` as IpAddress;
@@ -61,7 +60,7 @@ for (const [what, isFlow, expected] of [
       kind: "request",
       requestId: 1,
       name: "post",
-      asked: [createPoster()(empty)],
+      asked: [{ ...empty, lists: [], guarded: [], services: [] }],
     });
     assert.deepEqual(order, expected);
   });
