@@ -25,8 +25,9 @@ export async function stop(parts: Parts, takeDown: TakeDown): Promise<void> {
   const left = await takeDown.settled();
   const isUninstall = isGone(lifecycle.state);
   const lifts = mayLift && !isUninstall;
-  if (!isUninstall) await keepLookups(parts);
+  // Nobody would wait for an uninstall that began now.
   lifecycle.become("stopping");
+  if (!isUninstall) await keepLookups(parts);
   acting.dispose();
   await enforcement.idle();
   const lifted = lifts && (await liftHold(parts));

@@ -31,7 +31,14 @@ export function createTakeDown(parts: TakeDownParts): TakeDown {
       last = work.then(() => undefined, messageOf);
       return work;
     },
-    settled: () => last,
+    async settled() {
+      // One that has failed may have been begun again.
+      for (;;) {
+        const awaited = last;
+        const left = await awaited;
+        if (awaited === last) return left;
+      }
+    },
   };
 }
 

@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { createUninstall, uninstall } from "../../../../src/control/api/uninstall.ts";
+import { runInStates } from "../../../../src/control/commands-in-state.ts";
 import { createDataPlanePlace } from "../../../../src/control/daemon/data-plane.ts";
 import type { Parts } from "../../../../src/control/daemon/parts.ts";
 import { stop } from "../../../../src/control/daemon/stop.ts";
@@ -75,6 +77,44 @@ describe("taking everything down", () => {
   it("names all that is left", async () => {
     const { takeDown } = start({ keeps: new Set(["a sandbox", "ports"]) });
     await assert.rejects(takeDown.begin(), { message: /:\na sandbox is left\nports is left$/ });
+  });
+});
+
+describe("an uninstall and a stop", () => {
+  it("come one after the other, also where the uninstall is begun again", async () => {
+    const keeps = new Set(["rules"]);
+    const { takeDown, kernel } = start({ keeps });
+    const again = takeDown.begin().catch(() => {
+      keeps.clear();
+      return takeDown.begin();
+    });
+    assert.equal(await takeDown.settled(), undefined);
+    assert.deepEqual([...kernel], []);
+    await again;
+  });
+
+  it("exclude each other: one that is asked for while a stop keeps lookups is refused", async () => {
+    const { takeDown, happened, parts, kernel } = start({ keeps: new Set() });
+    const lifecycle = createLifecycle(() => undefined);
+    lifecycle.become("enforcing");
+    const asked = Promise.withResolvers<unknown>();
+    const flush = async (): Promise<void> => {
+      const run = createUninstall({ lifecycle, takeDown: takeDown.begin });
+      asked.resolve(runInStates(uninstall.states, lifecycle, run).catch((error: unknown) => error));
+    };
+    await stop(
+      {
+        ...parts,
+        config: { ...parts.config, hold: false },
+        lifecycle,
+        dataPlane: { current: () => ({ flush }) },
+        history: { keep: () => happened.push("kept") },
+      } as unknown as Parts,
+      takeDown,
+    );
+    assert.match(String(await asked.promise), /the daemon is stopping/);
+    assert.equal(kernel.size, 3);
+    assert.deepEqual(happened, ["kept", "stopped; the kernel keeps the rules, nothing new opens"]);
   });
 });
 
