@@ -4,6 +4,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { Classification } from "../core/classify/networks.ts";
 import type { DaemonState } from "../core/model/state.ts";
+import type { ProblemPlace } from "../core/status/problems.ts";
 import type { Inventory } from "../edge/engine/inventory.ts";
 import type { Log } from "../edge/host/log.ts";
 import { messageOf } from "../errors.ts";
@@ -51,7 +52,7 @@ export interface Enforcement {
   awaitEngine(): void;
   /** The next engine has been read. Resolves when its questions are no longer held; never rejects. */
   engineIsRead(): Promise<void>;
-  /** Cleans the other iptables variant: a boot guard that starts again may put its rules there. */
+  /** Cleans the other iptables variant: a boot guard that starts again may put its rules there. Never rejects. */
   cleanOther(): Promise<void>;
   classification(): Classification | undefined;
   /** Resolves when no work is under way. */
@@ -62,13 +63,14 @@ export interface Enforcement {
 const restsPerRound = 4;
 const restAtMostMs = 250;
 
+const otherPlace: ProblemPlace = "work: the other iptables variant";
+
 const working: ReadonlySet<DaemonState> = new Set(["starting", "enforcing", "degraded"]);
 
 export function createEnforcement(options: EnforcementOptions): Enforcement {
   const rounds = new Rounds(options);
-  const { reconciling, healing, posting } = rounds;
+  const { reconciling, healing, cleaning, posting } = rounds;
   const { wall, inventory } = options;
-  const cleanOther = (): Promise<void> => rounds.cleanOther();
   return {
     usePicture: () => rounds.usePicture(),
     install: () => healing.install(),
@@ -85,12 +87,12 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
     async engineIsRead() {
       if (!wall.spareQuestions(false)) return;
       await healing.installOthers();
-      await cleanOther();
+      await cleaning.request();
     },
-    cleanOther,
+    cleanOther: () => cleaning.request(),
     classification: () => rounds.classification,
     idle: async () => {
-      await Promise.all([reconciling.idle(), healing.idle()]);
+      await Promise.all([reconciling.idle(), healing.idle(), cleaning.idle()]);
     },
   };
 }
@@ -104,6 +106,14 @@ class Rounds {
     () => this.#timed(),
     (error) => this.#fail(error),
     () => this.#rest(),
+  );
+  readonly cleaning = createSchedule(
+    () => this.#clean(),
+    (error) =>
+      this.#options.reporter.onProblem(
+        otherPlace,
+        `the other iptables variant: ${messageOf(error)}; it is tried again`,
+      ),
   );
   classification: Classification | undefined;
   /** How long the last round took. */
@@ -142,14 +152,6 @@ class Rounds {
     this.posting.forget();
     await this.reconciling.request(true);
     if (this.#problem !== undefined) throw this.#problem;
-  }
-
-  async cleanOther(): Promise<void> {
-    const { wall, lifecycle, log } = this.#options;
-    if (!working.has(lifecycle.state)) return;
-    await wall
-      .cleanOther()
-      .catch((error) => log.warn("the other iptables variant", { problem: messageOf(error) }));
   }
 
   #mayWork(): boolean {
@@ -191,6 +193,13 @@ class Rounds {
     this.#demanded = guardsPorts;
     this.#holdUnsettled();
     reporter.onEnforced(guarded.map((network) => network.id));
+  }
+
+  async #clean(): Promise<void> {
+    const { wall, lifecycle, reporter } = this.#options;
+    if (!working.has(lifecycle.state)) return;
+    await wall.cleanOther();
+    reporter.clearProblem(otherPlace);
   }
 
   /** Only once the rules know these marks: packets with unknown marks would get further than they may. */

@@ -33,12 +33,22 @@ const classification: Classification = {
   },
 };
 
-interface Reading {
+interface Given {
   readonly isReading?: () => boolean;
   readonly onClassify?: () => void;
+  readonly cleanOther?: () => Promise<void>;
 }
 
-function start(guardsPorts = false, { isReading = () => false, onClassify = () => undefined }: Reading = {}) {
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Beside the readings that are told. */
+const happenedIn = (read: () => readonly string[]): readonly string[] =>
+  read().filter((what) => what !== "readings");
+
+function start(
+  guardsPorts = false,
+  { isReading = () => false, onClassify = () => undefined, cleanOther = async () => undefined }: Given = {},
+) {
   const happened: string[] = [];
   let does: "takes" | "refuses" | "hangs" = "takes";
   let demanded = false;
@@ -69,6 +79,7 @@ function start(guardsPorts = false, { isReading = () => false, onClassify = () =
     },
     followParts: () => false,
     quarantine,
+    cleanOther,
     applyRules: async () => {
       const changed = inForce === demanded ? [] : ([4, 6] as const);
       inForce = demanded;
@@ -133,6 +144,47 @@ describe("a picture that the data plane refuses", () => {
     assert.deepEqual(read(), []);
     await round("takes", "same");
     assert.deepEqual(read(), ["readings"]);
+  });
+});
+
+describe("the other iptables variant", () => {
+  it("is cleaned by one run at a time, and is waited for", async () => {
+    const happened: string[] = [];
+    let end = (): void => undefined;
+    const { enforcement } = start(false, {
+      cleanOther: async () => {
+        happened.push("begun");
+        await new Promise<void>((resolve) => {
+          end = resolve;
+        });
+        happened.push("over");
+      },
+    });
+    const asked = [enforcement.cleanOther(), enforcement.cleanOther(), enforcement.cleanOther()];
+    const idle = enforcement.idle().then(() => happened.push("idle"));
+    await turn();
+    assert.deepEqual(happened, ["begun"]);
+    end();
+    await turn();
+    assert.deepEqual(happened, ["begun", "over", "begun"]);
+    end();
+    await Promise.all([...asked, idle]);
+    assert.deepEqual(happened, ["begun", "over", "begun", "over", "idle"]);
+  });
+
+  it("is a problem while it cannot be cleaned, counted each time", async () => {
+    let refuses = true;
+    const { enforcement, read } = start(false, {
+      cleanOther: () => (refuses ? Promise.reject(new Error("no")) : Promise.resolve()),
+    });
+    const before = readCounters();
+    for (const _ of ["once", "twice"]) await enforcement.cleanOther();
+    const problem = "problem: work: the other iptables variant";
+    assert.deepEqual(happenedIn(read), [problem, problem]);
+    assert.deepEqual(countedSince(before), { contained_failures: 2 });
+    refuses = false;
+    await enforcement.cleanOther();
+    assert.deepEqual(happenedIn(read), ["well: work: the other iptables variant"]);
   });
 });
 
