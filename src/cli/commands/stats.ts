@@ -22,7 +22,7 @@ export const command: Command = {
   details: [
     "Lookups: address, container, domain, count, allowed or not, age of the last one. A container that does not exist any more is marked as gone; what it did is never shown as another's that has its address or its name now.",
     "Most programs look a name up twice, for IPv4 (A) and for IPv6 (AAAA): one call then counts 2.",
-    "Blocked connections: address, container, service, destination, packets, age, and the name for which this container last got the address; `no lookup` means that the container has the address from elsewhere. Then what holds it now and what to do, where that is more than that no entry covers it.",
+    "Blocked connections: address, container, service, destination, packets, age, and the name for which this container last got the address; `no lookup` means that the container has the address from elsewhere. Then what holds it now and what to do, where that is more than that no entry covers it; nothing of the kind for a container that is gone. What held it when it was blocked is not recorded.",
   ].join("\n"),
   options: { json: jsonOption },
   run: async ({ options, environment, output }) => {
@@ -114,7 +114,7 @@ function whyHeld(
   if (lookedUpBy !== undefined) return printableSentence(renderNeighbour(lookedUpBy));
   if (step === "no-entry") return undefined;
   if (verdict === "passes") return "it would pass by now";
-  // Nothing allowed the name when it was looked up, as in audit mode.
+  // Nothing allowed the name when it was looked up, as in audit mode, or something else held the packet, which is over.
   if (step === "no-lookup" && lookedUpMs === undefined) return "allowed by now, once it is looked up";
   const last = lookedUpMs === undefined ? "" : ` (the last was ${renderAge(lookedUpMs, nowMs)})`;
   const why = `${renderStep(step, printable(network))}${last}`;

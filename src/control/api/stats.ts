@@ -7,13 +7,14 @@ import { route } from "./context/route.ts";
 import { endsNow } from "./stats/ends-now.ts";
 
 export const stats = route(nothing, (parts) => async () => {
-  const { history, reporter } = parts;
+  const { history, reporter, config } = parts;
   // Then the journal has every lookup that was answered before.
   await planeOf(parts).flush();
   return reporter.stats(async (denied) =>
     endsNow(denied, inForceOf(parts), {
       history,
       ...thisHost,
+      leastLeaseSeconds: config.leaseFloorSeconds + config.leaseGraceSeconds,
       areOpen: async (packets) => planeOf(parts).areOpen(packets),
     }),
   );

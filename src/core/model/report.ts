@@ -43,7 +43,10 @@ export interface LookedUpBy {
 export interface DropEnd extends PathEnd {
   /** What would let it pass, in words, where that is another way or another lookup. */
   readonly advice?: string;
-  /** When the container was last answered for the name, milliseconds since the epoch; only of a lookup that has run out. */
+  /**
+   * When the container was last answered for the name, milliseconds since the epoch; only of a lookup that had run out
+   * when the packet was dropped.
+   */
   readonly lookedUpMs?: number;
   /** Of an address that the container did not look up itself. */
   readonly lookedUpBy?: LookedUpBy;
@@ -62,7 +65,7 @@ export interface DropRow {
   readonly bytes: number;
   /** Milliseconds since the epoch, to within a few seconds: the kernel's counters are read that often. */
   readonly lastSeenMs: number;
-  /** Where such a packet would end now, as if nothing were audited. */
+  /** Where such a packet would end now, as if nothing were audited; undefined for a container that is gone. */
   readonly now?: DropEnd;
   /** The name that this address was last answered for, to this container; undefined for a hard-coded address. */
   readonly domain: string | undefined;

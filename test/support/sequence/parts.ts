@@ -132,6 +132,7 @@ export function createParts(options: PartsOptions): Parts {
     enforcement,
     log: silent,
     dataPlane,
+    config: { leaseFloorSeconds: 60, leaseGraceSeconds: 300 },
     guardsPorts: true,
     takeDown,
   });

@@ -3,6 +3,7 @@
 import { stateSentences } from "../../../core/model/state.ts";
 import type { Engine } from "../../../edge/engine/engine.ts";
 import type { Inventory } from "../../../edge/engine/inventory.ts";
+import type { Config } from "../../../edge/host/config.ts";
 import type { Log } from "../../../edge/host/log.ts";
 import type { KernelSets } from "../../../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../../../errors.ts";
@@ -26,6 +27,7 @@ export interface ApiParts {
   readonly inventory: Pick<Inventory, "current">;
   readonly enforcement: Enforcement;
   readonly log: Log;
+  readonly config: Pick<Config, "leaseFloorSeconds" | "leaseGraceSeconds">;
   readonly dataPlane: () => DataPlaneLink | undefined;
   /** Whether the data plane guards the ports of sandboxes. */
   readonly guardsPorts: boolean;

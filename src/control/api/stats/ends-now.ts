@@ -25,11 +25,16 @@ import type { InForce } from "../context/in-force.ts";
 import { readOpen } from "./open-now.ts";
 
 export interface EndSources extends HostSources {
-  readonly history: Pick<History, "lookups" | "namesOf">;
+  readonly history: Pick<History, "lookups" | "namesOf" | "isGone">;
   readonly areOpen: DataPlaneLink["areOpen"];
+  /** The shortest life of what a lookup opens. */
+  readonly leastLeaseSeconds: number;
 }
 
-/** By the lists in force, of the container's own if it is there, and by what is open now. @param denied all of them */
+/**
+ * By the lists in force, of the container's own, and by what is open now; nothing of a container that is gone.
+ * @param denied all of them
+ */
 export async function endsNow(
   denied: readonly DeniedRecord[],
   inForce: InForce,
@@ -41,6 +46,7 @@ export async function endsNow(
   const networkOf = bookedUnder(guarded);
   const networks = new Map(guarded.map((network) => [network.id, network]));
   return (record) => {
+    if (record.owner !== undefined && sources.history.isGone(record.owner.containerId)) return undefined;
     const network = networks.get(networkOf(record) ?? "");
     return network && ends.of(record, network);
   };
@@ -52,17 +58,23 @@ const listSteps: ReadonlySet<PathStep> = new Set(["no-entry", "taken-away", "por
 class Ends {
   readonly #inForce: InForce;
   readonly #history: EndSources["history"];
+  readonly #leastLeaseMs: number;
   readonly #viewOf: (network: ClassifiedNetwork, containerId: string | undefined) => LabelView;
   readonly #namesOf: NamesOf;
   /** When each container was last answered for a name; read with the first question. */
   #lookedUp: ReadonlyMap<string, number> | undefined;
 
-  constructor(inForce: InForce, { history, ...host }: EndSources, isOpen: (packet: SentPacket) => boolean) {
+  constructor(
+    inForce: InForce,
+    { history, leastLeaseSeconds, ...host }: EndSources,
+    isOpen: (packet: SentPacket) => boolean,
+  ) {
     const { classification, topology, quarantine, uptimeMs } = inForce;
     const inside = { ...insideNow({ topology }, host, quarantine), isOpen };
     const views = new Map<string, LabelView>();
     this.#inForce = inForce;
     this.#history = history;
+    this.#leastLeaseMs = leastLeaseSeconds * 1000;
     this.#namesOf = namesReader(history.namesOf);
     this.#viewOf = (network, containerId) => {
       const key = `${network.id} ${containerId}`;
@@ -94,16 +106,21 @@ class Ends {
     return connection.names.length > 0 ? end : { ...end, ...this.#neighbour(connection, network, view) };
   }
 
-  /** Which name to look up again: the last one that the container was answered for, as its lists allowed it. */
-  #lookedUpAgain({ owner, domains }: DeniedRecord): Pick<DropEnd, "advice" | "lookedUpMs"> {
+  /**
+   * Which name to look up again: the last one that the container was answered for, as its lists allowed it. That its lookup
+   * has run out is told only where it had when the packet was dropped: before that, something else has held it, such as an
+   * override that has ended since, and nothing remembers what.
+   */
+  #lookedUpAgain({ owner, domains, lastSeenMs }: DeniedRecord): Pick<DropEnd, "advice" | "lookedUpMs"> {
     this.#lookedUp ??= this.#readLookups();
     const timeOf = (domain: string): number | undefined =>
       this.#lookedUp?.get(`${owner?.containerId} ${domain}`);
     const name = domains.findLast((domain) => timeOf(domain) !== undefined) ?? domains.at(-1) ?? "";
     const lookedUpMs = timeOf(name);
+    const hadRunOut = lookedUpMs !== undefined && lastSeenMs >= lookedUpMs + this.#leastLeaseMs;
     return {
       advice: renderChange({ kind: "lookup", name }),
-      ...(lookedUpMs === undefined ? {} : { lookedUpMs: epochMs(lookedUpMs) }),
+      ...(hadRunOut ? { lookedUpMs: epochMs(lookedUpMs) } : {}),
     };
   }
 

@@ -84,8 +84,10 @@ function sourcesOf(
     bridgesFiltered: () => true,
     notForwarded: () => [],
     portProxies: () => undefined,
+    leastLeaseSeconds: 360,
     history: {
       lookups: () => lookups,
+      isGone: (id) => id === "job",
       namesOf: (id) =>
         new Map(id === "dns" ? (Object.entries(names) as [IpAddress, readonly string[]][]) : []),
     },
@@ -107,7 +109,8 @@ test("one of a network that is gone", async () => {
 });
 
 test("one whose lookup has run out: which name to look up again, and when it was", async () => {
-  const record = recordOf("192.0.2.1", 443, { domains: ["alias.example.com", "www.example.com"] });
+  const domains = ["alias.example.com", "www.example.com"];
+  const record = recordOf("192.0.2.1", 443, { domains, lastSeenMs: 366_000 });
   const of = (...lookups: readonly LookupTally[]) => endNow(record, sourcesOf(lookups));
   const looked = [
     lookup("www.example.com", 5_000),
@@ -123,6 +126,22 @@ test("one whose lookup has run out: which name to look up again, and when it was
   assert.ok(Math.abs((lookedUpMs ?? 0) - epochMs(5_000)) < 1_000, `${lookedUpMs}`);
   // In audit mode answers give names that nothing allowed.
   assert.deepEqual(await of(lookup("www.example.com", 5_000, { allowed: false })), end);
+});
+
+test("one that was dropped while a lookup was in force, or before it: that has not run out", async () => {
+  const at = async (lastSeenMs: number, lookedUpMs: number) => {
+    const record = recordOf("192.0.2.1", 443, { domains: ["www.example.com"], lastSeenMs });
+    return (await endNow(record, sourcesOf([lookup("www.example.com", lookedUpMs)])))?.lookedUpMs;
+  };
+  assert.notEqual(await at(361_000, 0), undefined);
+  assert.equal(await at(359_000, 0), undefined);
+  assert.equal(await at(1_000, 5_000), undefined);
+});
+
+test("one of a container that is gone: nothing", async () => {
+  const owner = { name: "job", containerId: "job", networkId: "home" };
+  const domains = ["www.example.com"];
+  assert.equal(await endNow(recordOf("192.0.2.1", 443, { owner, domains })), undefined);
 });
 
 test("one whose lookup has run out, on a network that is internal: another lookup would not help", async () => {
