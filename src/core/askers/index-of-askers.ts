@@ -319,7 +319,8 @@ export class AskerIndex {
 
   /** What the network allows, and what the container's own lists add to it; compiled when first asked for. */
   #policyOf({ id, name, lists }: GuardedNetwork, container: Container | undefined): Policy {
-    if (container !== undefined && this.#quarantined.has(container.id)) return { network: name, lists: [] };
+    if (container !== undefined && this.#quarantined.has(container.id))
+      return { network: name, lists: [], isQuarantined: true };
     const own = container === undefined ? undefined : this.#services.get(container.id);
     const key = own === undefined ? id : `${id} ${container?.id}`;
     const compiled = this.#policies.get(key) ?? {
@@ -368,12 +369,15 @@ export function decideForEach(
   });
 }
 
-/** What all memberships together say: a name is allowed when one of them allows it. */
+/** What all memberships together say: a name is allowed when one of them allows it, else denied by who names it. */
 export function joinDecisions(decided: readonly Pick<Decided, "decision">[]): Decision {
   const [only] = decided;
   if (decided.length === 1 && only !== undefined) return only.decision;
   const allowed = decided.map(({ decision }) => decision).filter((decision) => decision.allowed);
-  if (allowed.length === 0) return decided[0]?.decision ?? { allowed: false, network: "", by: [] };
+  if (allowed.length === 0) {
+    const taken = decided.find(({ decision }) => decision.by.length > 0);
+    return (taken ?? decided[0])?.decision ?? { allowed: false, network: "", by: [] };
+  }
   const ends = allowed.map(({ endsAtMs }) => endsAtMs);
   return {
     allowed: true,

@@ -4,11 +4,11 @@
 import dnsPacket, { type Answer, type DecodedPacket, type OptAnswer } from "dns-packet";
 import { type IpAddress, parseAddress } from "../model/address.ts";
 import { circleWords } from "./circles.ts";
+import { blockedBy } from "./resolve/denial.ts";
 import { extendedErrorOption, maxUdpPayload, rcodes } from "./wire/codes.ts";
 import { rootName } from "./wire/name.ts";
 import type { Question } from "./wire/question.ts";
 import { types } from "./wire/record-types.ts";
-import { blockedBy } from "./wire/respond.ts";
 import { rcodeOf } from "./wire/upstream-query.ts";
 
 /** A name that no list can allow: only our denial of it carries our words; another answer came past us. */
@@ -54,7 +54,7 @@ export function isOurDenial(answer: Uint8Array | undefined): boolean {
   const explained = answer === undefined ? undefined : readExplanation(answer);
   if (explained === undefined) return false;
   const { rcode, code, text } = explained;
-  const ours = blockedBy("");
+  const ours = blockedBy({ allowed: false, network: "", by: [] });
   if (rcode === "SERVFAIL") return text.includes(circleWords);
   return rcode === "NXDOMAIN" && code === ours.code && text.startsWith(ours.text);
 }

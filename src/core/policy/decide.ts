@@ -13,6 +13,8 @@ export interface Policy {
   /** Name of the network, for refusals. */
   readonly network: string;
   readonly lists: readonly CompiledList[];
+  /** True where no list counts, as the asker is in quarantine. */
+  readonly isQuarantined?: boolean;
 }
 
 /** The entry that decided, and its place. */
@@ -45,13 +47,22 @@ export type Decision =
       readonly terms: readonly Term[];
       readonly by: readonly MatchedEntry[];
     }
-  /** `by` holds the entries that take it away; empty if no entry names it. */
-  | { readonly allowed: false; readonly network: string; readonly by: readonly MatchedEntry[] };
+  | Denial;
+
+export interface Denial {
+  readonly allowed: false;
+  readonly network: string;
+  /** The entries that take it away; empty if no entry names it. */
+  readonly by: readonly MatchedEntry[];
+  /** Why no entry counts; undefined where they do. */
+  readonly because?: "quarantine" | "unreadable";
+}
 
 /** Decides on a name, in presentation form made from the wire labels: lower case, no trailing dot, odd bytes escaped. */
 export function decideName(policy: Policy, name: string, nowMs: number): Decision {
   const { network, lists } = policy;
-  if (isClosed(policy)) return { allowed: false, network, by: [] };
+  if (isClosed(policy)) return { allowed: false, network, by: [], because: "unreadable" };
+  if (policy.isQuarantined === true) return { allowed: false, network, by: [], because: "quarantine" };
   let only: CompiledList | undefined;
   let entries: readonly DomainEntry[] = [];
   for (const list of lists) {

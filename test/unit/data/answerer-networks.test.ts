@@ -157,3 +157,26 @@ test("a client gets no TTL beyond the end of what opens the address", async () =
     await inside.close();
   }
 });
+
+test("a denial says which of its networks takes the name away, or that it is cut off", async () => {
+  const networks = [bridgeNetwork("old", "198.18.1.0/24"), bridgeNetwork("dual", "198.18.2.0/24")];
+  const endpoints = networks.map(({ id }, at) => ({
+    ...{ networkId: id, aliases: [], links: [] },
+    addresses: [[old], both.slice(0, 1)][at] ?? [],
+  }));
+  const topology = { networks, containers: [{ ...runningContainer("web", "old", ""), endpoints }] };
+  const saidWith = async (list: string, source: string, quarantined: readonly string[] = []) => {
+    const guarded = networks.map((network) => ({
+      ...guardedNetwork(network),
+      lists: network.id === "dual" ? [{ ...listOf(list), source: `network "dual", ${source}` }] : [],
+    }));
+    const index = new AskerIndex({ topology, guarded, services: [], quarantined });
+    const { answerer, ask } = startOneNetwork({ options: { indexNow: () => index } });
+    answerer.useTopology(topology, guarded);
+    return decodeMessage(await ask(name, old)).opt?.errorText;
+  };
+  assert.equal(await saidWith("", "label dockerwall.allow"), "not in dockerwall.allow of old");
+  assert.equal(await saidWith(`!${name}`, "label dockerwall.allow"), "a ! entry of dual takes it away");
+  assert.equal(await saidWith(`!${name}`, `command !${name}`), "denied by command");
+  assert.equal(await saidWith(name, "label dockerwall.allow", ["web"]), "the container is in quarantine");
+});

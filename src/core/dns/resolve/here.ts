@@ -1,6 +1,7 @@
 // What is answered without asking an upstream: Docker's own names, denials, and types that are not served.
 
 import type { IpAddress } from "../../model/address.ts";
+import type { Decision, Denial } from "../../policy/decide.ts";
 import { CircleError } from "../circles.ts";
 import { canaryName } from "../probe.ts";
 import { type ExtendedError, extendedErrors, rcodes } from "../wire/codes.ts";
@@ -8,7 +9,6 @@ import { isWithin, labelCount, nameOf } from "../wire/name.ts";
 import type { Question } from "../wire/question.ts";
 import { familyOfType, isServedType, nameOfType, types } from "../wire/record-types.ts";
 import {
-  blockedBy,
   respondAddresses,
   respondAny,
   respondError,
@@ -16,6 +16,7 @@ import {
   respondNxDomain,
   respondPointers,
 } from "../wire/respond.ts";
+import { blockedBy } from "./denial.ts";
 import { isOpenReverse, type LocalAnswer, type ResolveRequest } from "./request.ts";
 import { type Resolution, resolvedHere } from "./resolution.ts";
 
@@ -37,11 +38,16 @@ function deny(request: ResolveRequest): Resolution {
   const { query, decision, limit } = request;
   // A denial would reach the client of this resolver, which may have the name.
   if (request.circle !== undefined) throw new CircleError(request.circle);
-  const network = decision.allowed ? "" : decision.network;
-  const text = asksAsResolver(query.question) ? forwardOnly : undefined;
-  const denial = { head: query, limit, extendedError: blockedBy(network, text) };
+  const remedy = asksAsResolver(query.question) ? forwardOnly : undefined;
+  // Our own question knows its denial by the words.
+  const why = decision.allowed || query.question.name === canaryName ? unlisted(decision) : decision;
+  const denial = { head: query, limit, extendedError: blockedBy(why, remedy) };
   const isAbove = query.question.name !== canaryName && request.isAboveAllowed?.() === true;
   return resolvedHere(isAbove ? respondNoData(denial) : respondNxDomain(denial), "denied", "unchanged");
+}
+
+function unlisted(decision: Decision): Denial {
+  return { allowed: false, network: decision.allowed ? "" : decision.network, by: [] };
 }
 
 function answerAllowed(request: ResolveRequest): Resolution | undefined {

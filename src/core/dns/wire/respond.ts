@@ -1,7 +1,7 @@
 // Answers that we make ourselves. Each takes the head of the query and the maximum size of the response in bytes.
 
 import { addressBytes, familyOf, type IpAddress } from "../../model/address.ts";
-import { type ExtendedError, extendedErrors, type Rcode, rcodes } from "./codes.ts";
+import { type ExtendedError, type Rcode, rcodes } from "./codes.ts";
 import { type ResourceRecord, renderResponse } from "./message.ts";
 import { type Name, nameFromPlainText, nameOf, parentName, rootName } from "./name.ts";
 import type { Head, ReplyNow } from "./question.ts";
@@ -20,12 +20,6 @@ export interface LocalReply {
   readonly head: Head;
   readonly limit: number;
   readonly extendedError?: ExtendedError | undefined;
-}
-
-/** Why a name was denied, in the words that the client gets, and what to do about it. */
-export function blockedBy(network: string, remedy?: string): ExtendedError {
-  const text = `not in dockerwall.allow of ${network}`;
-  return { code: extendedErrors.blocked, text: remedy === undefined ? text : `${text}; ${remedy}` };
 }
 
 /** An error without records: SERVFAIL, REFUSED, FORMERR, NOTIMP, BADVERS. */

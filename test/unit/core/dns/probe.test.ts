@@ -8,17 +8,15 @@ import {
   rootProblem,
   rootQuestion,
 } from "../../../../src/core/dns/probe.ts";
+import { blockedBy } from "../../../../src/core/dns/resolve/denial.ts";
 import { extendedErrors, type Rcode, rcodes } from "../../../../src/core/dns/wire/codes.ts";
 import { parseQuery, type Query } from "../../../../src/core/dns/wire/question.ts";
-import {
-  blockedBy,
-  respondAddresses,
-  respondError,
-  respondNxDomain,
-} from "../../../../src/core/dns/wire/respond.ts";
+import { respondAddresses, respondError, respondNxDomain } from "../../../../src/core/dns/wire/respond.ts";
 import { renderUpstreamQuery } from "../../../../src/core/dns/wire/upstream-query.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import { rawMessage, rawQuestion, wireName } from "../../../support/dns-bytes.ts";
+
+const denial = { allowed: false, network: "app", by: [] } as const;
 
 function parsed(message: Uint8Array): Query {
   const query = parseQuery(message);
@@ -30,12 +28,12 @@ it("the canary is a well-formed question that our denial answers recognisably", 
   const head = parsed(canaryQuery());
   assert.equal(head.question.name, "dockerwall-canary.invalid");
   assert.equal(head.edns?.payloadSize, 1232);
-  const denial = respondNxDomain({ head, limit: 1232, extendedError: blockedBy("app") });
-  assert.equal(isOurDenial(denial), true);
+  const answer = respondNxDomain({ head, limit: 1232, extendedError: blockedBy(denial) });
+  assert.equal(isOurDenial(answer), true);
 });
 
 const head = parsed(canaryQuery());
-const words = blockedBy("app");
+const words = blockedBy(denial);
 for (const [what, answer] of Object.entries({
   silence: undefined,
   "a denial without a reason": respondNxDomain({ head, limit: 1232 }),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import dnsPacket from "dns-packet";
 import { NoTurnError } from "../../../../src/core/dns/fair-queue.ts";
+import { canaryName, isOurDenial } from "../../../../src/core/dns/probe.ts";
 import type { AnswerGrant, LocalAnswer, ResolveRequest } from "../../../../src/core/dns/resolve/request.ts";
 import type { Outcome, Resolution } from "../../../../src/core/dns/resolve/resolution.ts";
 import { resolveQuery } from "../../../../src/core/dns/resolve.ts";
@@ -11,9 +12,9 @@ import { parseQuery, type Query } from "../../../../src/core/dns/wire/question.t
 import { respondNow } from "../../../../src/core/dns/wire/respond.ts";
 import type { IpAddress, Prefix } from "../../../../src/core/model/address.ts";
 import { anyService } from "../../../../src/core/model/service.ts";
-import type { Decision } from "../../../../src/core/policy/decide.ts";
+import type { Decision, Denial, MatchedEntry } from "../../../../src/core/policy/decide.ts";
 import { rawMessage, rawQuestion, wireName } from "../../../support/dns-bytes.ts";
-import { filterOf } from "../../../support/policies.ts";
+import { entriesOf, filterOf } from "../../../support/policies.ts";
 import { give } from "../../../support/takers.ts";
 
 type Answers = dnsPacket.Answer[];
@@ -192,6 +193,48 @@ test("a denied name never reaches upstream and says why", async () => {
   assert.equal(decoded.authorities?.[0]?.type, "SOA");
   assert.ok(Buffer.from(resolution.bytes).includes("not in dockerwall.allow of web"));
 });
+
+const taking = (source: string): MatchedEntry => ({
+  entry: entriesOf("!evil.example.com")[0] ?? assert.fail(),
+  source,
+  endsAtMs: undefined,
+});
+
+const reasons: readonly [name: string, denial: Partial<Denial>, said: string][] = [
+  [
+    "a ! entry of its network",
+    { by: [taking('network "web", label dockerwall.allow')] },
+    "a ! entry of web takes it away",
+  ],
+  [
+    "a ! entry of its own label",
+    { by: [taking('container "x", label dockerwall.allow')] },
+    "a ! entry of the container takes it away",
+  ],
+  [
+    "the policy file",
+    { by: [taking('network "web", policy file')] },
+    "a ! entry of web in the policy file takes it away",
+  ],
+  ["a command", { by: [taking('network "web", command !evil.example.com')] }, "denied by command"],
+  [
+    "a ! entry of a network with a name like a list's",
+    { by: [taking('network "a\\", command x", label dockerwall.allow')] },
+    "a ! entry of web takes it away",
+  ],
+  ["a quarantine", { because: "quarantine" }, "the container is in quarantine"],
+  ["a bad list", { because: "unreadable" }, "a list of web cannot be read, so nothing is allowed"],
+];
+
+for (const [name, denial, said] of reasons) {
+  test(`a name that is denied by ${name} says so, and our own question is denied as ever`, async () => {
+    const decision = { ...denied, ...denial };
+    const { decoded } = await run({ query: queryFor("evil.example.com"), decision });
+    assert.equal(errorOf(decoded), `15 ${said}`);
+    const { resolution } = await run({ query: queryFor(canaryName), decision });
+    assert.ok(isOurDenial(resolution.bytes));
+  });
+}
 
 test("a failed grant opens nothing and is a SERVFAIL", async () => {
   const { resolution, decoded } = await run({

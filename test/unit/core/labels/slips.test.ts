@@ -353,7 +353,10 @@ it("a label with a slip or two in our name, and one in its own, is named", () =>
   const halves = [slipOf("docke"), slipOf("rwall"), slipOf("allow")] as const;
   fc.assert(
     fc.property(...halves, fc.constantFrom(".", "_", "-"), (first, second, own, separator) => {
-      const labels = { [`${first}${second}${separator}${own}`]: "" };
+      const label = `${first}${second}${separator}${own}`;
+      // A letter may have taken its own place.
+      fc.pre(label !== "dockerwall.allow");
+      const labels = { [label]: "" };
       assert.equal(findSlips({ kind: "network", name: "app", labels }).length, 1, JSON.stringify(labels));
     }),
     { numRuns: 2000 },
