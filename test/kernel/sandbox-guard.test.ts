@@ -1,10 +1,14 @@
 // The ways around the table that a container with raw sockets, or its neighbour, would try.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { constants } from "node:os";
+import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as libc from "../../src/edge/kernel/libc.ts";
+import { NetlinkError } from "../../src/edge/kernel/netlink/refusal.ts";
+import { NetlinkSocket } from "../../src/edge/kernel/netlink/socket.ts";
 import { withNamespace } from "../../src/edge/kernel/netns.ts";
+import { tableFlags } from "../../src/edge/kernel/nftables/write.ts";
 import { resolverBytes } from "../../src/edge/sandbox/sockets.ts";
 import { installSandboxTable, openTableOwner, removeSandboxTables } from "../../src/edge/sandbox/table.ts";
 import { connect } from "../support/connect.ts";
@@ -134,6 +138,49 @@ test("NET_ADMIN in the sandbox cannot take away a table that belongs to us, whic
   assert.equal(box.run("nft", "list", "tables"), "");
   next.close();
 });
+
+/** A kernel that does not know the flags of a table, in the place of this one. */
+function forgetTableFlags(t: TestContext, errno: number): void {
+  const { request } = NetlinkSocket.prototype;
+  // NFTA_TABLE_FLAGS.
+  const flagged = Buffer.of(8, 0, 2, 0, 0, 0, 0, tableFlags.owned | tableFlags.persistent);
+  t.mock.method(NetlinkSocket.prototype, "request", function (this: NetlinkSocket, what: string) {
+    const at = Buffer.from(this.writer.bytes).indexOf(flagged);
+    if (at >= 0)
+      throw new NetlinkError(what, indexOfMessage(this.writer.bytes, at), {
+        errno,
+        hint: "",
+        echo: new Uint8Array(),
+      });
+    request.call(this, what);
+  });
+}
+
+/** Which message of a request a byte is in. */
+function indexOfMessage(bytes: Uint8Array, at: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let index = 0;
+  for (let next = view.getUint32(0, true); next <= at; next += (view.getUint32(next, true) + 3) & ~3) index++;
+  return index;
+}
+
+for (const [kernel, errno] of [
+  ["6.9", constants.errno.EOPNOTSUPP],
+  ["5.12", constants.errno.EINVAL],
+] as const)
+  test(`before Linux ${kernel} the table is there all the same, and belongs to nobody`, (t) => {
+    const { box, ours } = createCaptured(`old-${kernel}`);
+    const owner = withNamespace(box.fd, openTableOwner);
+    t.after(() => owner.close());
+    forgetTableFlags(t, errno);
+    withNamespace(box.fd, () => removeSandboxTables(owner));
+    for (const replaced of [false, true])
+      assert.equal(
+        withNamespace(box.fd, () => installSandboxTable(ours, owner)),
+        replaced,
+      );
+    box.run("nft", "delete", "table", "ip", "dockerwall");
+  });
 
 test("a chain that comes after the guard does not turn what it has let pass to the resolver", async () => {
   const { box, ours, docker } = createCaptured("mangled");

@@ -60,7 +60,7 @@ import {
   verdict,
 } from "../kernel/nftables/expressions.ts";
 import { discoveryMessages, etherTypes, ICMPV6, type NftTable } from "../kernel/nftables/numbers.ts";
-import { isTableThere, removeTables } from "../kernel/nftables/tables.ts";
+import { isTableRefused, isTableThere, removeTables } from "../kernel/nftables/tables.ts";
 import {
   tableFlags,
   writeBatch,
@@ -227,23 +227,22 @@ function replaceTable(
   content: (socket: NetlinkSocket) => void,
 ): boolean {
   return withSocket(owner, (socket) => {
-    const replace = (flags: number): boolean => {
-      const replaced = isTableThere(socket, table, nameOf(table));
+    const replaced = isTableThere(socket, table, nameOf(table));
+    const replace = (flags: number): void => {
       writeBatch(socket.writer.reset(), () => {
         if (replaced) writeDeleteTable(socket.writer, table);
         writeNewTable(socket.writer, table, flags);
         content(socket);
       });
       socket.request(nameOf(table));
-      return replaced;
     };
     try {
-      return replace(owner === undefined ? tableFlags.none : tableFlags.owned | tableFlags.persistent);
+      replace(owner === undefined ? tableFlags.none : tableFlags.owned | tableFlags.persistent);
     } catch (error) {
-      if (owner === undefined || !(error instanceof NetlinkError) || error.code !== "KERNEL_UNSUPPORTED")
-        throw error;
-      return replace(tableFlags.none);
+      if (owner === undefined || !isTableRefused(error, replaced ? 1 : 0)) throw error;
+      replace(tableFlags.none);
     }
+    return replaced;
   });
 }
 

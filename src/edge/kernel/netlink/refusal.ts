@@ -20,12 +20,13 @@ const NLM_F_CAPPED = 0x100;
 const NLM_F_ACK_TLVS = 0x200;
 const NLMSGERR_ATTR_MSG = 1;
 
-const { ENOENT, ENODEV, EBUSY } = constants.errno;
+const { ENOENT, ENODEV, EBUSY, EOPNOTSUPP, EPROTONOSUPPORT, EAFNOSUPPORT } = constants.errno;
 
 /** What a refusal means for the caller. */
 export type RefusalReason = "missing" | "no-interface" | "in-use" | "other";
 
-const unsupportedErrnos = new Set(["EOPNOTSUPP", "EPROTONOSUPPORT", "EAFNOSUPPORT"]);
+/** By number: to Node, EOPNOTSUPP has the name ENOTSUP. */
+const unsupportedErrnos: ReadonlySet<number> = new Set([EOPNOTSUPP, EPROTONOSUPPORT, EAFNOSUPPORT]);
 
 /** The kernel's refusal of one message of a request. */
 export class NetlinkError extends DockerwallError {
@@ -106,5 +107,5 @@ function reasonOf(errno: number): RefusalReason {
 
 function codeOf(errno: number): ErrorCode {
   if (isPrivilegeErrno(errno)) return "NO_PRIVILEGE";
-  return unsupportedErrnos.has(getSystemErrorName(-errno)) ? "KERNEL_UNSUPPORTED" : "KERNEL_REFUSED";
+  return unsupportedErrnos.has(errno) ? "KERNEL_UNSUPPORTED" : "KERNEL_REFUSED";
 }

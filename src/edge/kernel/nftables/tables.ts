@@ -41,6 +41,14 @@ export function listFilledChains(socket: NetlinkSocket, table: NftTable, what: s
 /** Of the message that makes a table, in a batch that begins with it. */
 const tableIndex = 1;
 
+/**
+ * Whether what makes a table was refused, as it is with flags that the kernel does not know: before Linux 5.12, or 6.9
+ * where the table is to persist. @param before messages of the batch before that one
+ */
+export function isTableRefused(error: unknown, before = 0): error is NetlinkError {
+  return error instanceof NetlinkError && error.index === tableIndex + before;
+}
+
 /** How the kernel keeps others from a table of ours: as wanted, until it turns out that it cannot. */
 export class TableFlags {
   #current: number;
@@ -60,8 +68,8 @@ export class TableFlags {
     try {
       send(this.#current);
     } catch (error) {
-      // Before Linux 5.12, or 6.9 where it is to persist, or where an earlier run could not own it.
-      if (this.areNone || !(error instanceof NetlinkError) || error.index !== tableIndex) throw error;
+      // Or where an earlier run could not own it.
+      if (this.areNone || !isTableRefused(error)) throw error;
       this.#current = tableFlags.none;
       send(this.#current);
     }

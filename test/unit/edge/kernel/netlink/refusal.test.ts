@@ -1,6 +1,7 @@
 // What a refusal of the kernel means, by its errno: a caller that passes over one passes over no other.
 
 import assert from "node:assert/strict";
+import { constants } from "node:os";
 import { test } from "node:test";
 import {
   isInterfaceMissing,
@@ -30,6 +31,16 @@ for (const { errno, name, means } of refusals) {
     );
   });
 }
+
+for (const errno of [
+  constants.errno.EOPNOTSUPP,
+  constants.errno.EPROTONOSUPPORT,
+  constants.errno.EAFNOSUPPORT,
+])
+  test(`a refusal with ${errno} says that the kernel has no such thing`, () => {
+    const error = new NetlinkError("a request", 0, { errno, hint: "", echo: new Uint8Array() });
+    assert.equal(error.code, "KERNEL_UNSUPPORTED");
+  });
 
 test("what is no refusal of the kernel means nothing of it", () => {
   const other = Object.assign(new Error("no such file"), { code: "ENOENT", errno: 2, reason: "missing" });
