@@ -46,8 +46,13 @@ export function waysPastQuarantine(container: Container, { containers }: Topolog
 }
 
 /** What quarantine leaves open where the ports of containers cannot be guarded, in one sentence. */
-export function whatPortsLeave({ name }: Pick<Container, "name">): string {
+function whatPortsLeave({ name }: Pick<Container, "name">): string {
   return `container ${JSON.stringify(name)} is cut off by its addresses alone, as ports are not guarded here (see dockerwall status): neighbours may reach it, and it may reach them, or send as one of them; to be sure, stop it: docker stop ${name}`;
+}
+
+/** What quarantine leaves open where the kernel cannot keep from a container what others send, in one sentence. */
+function whatReachesIt({ name }: Pick<Container, "name">): string {
+  return `container ${JSON.stringify(name)} can send nothing, but frames that neighbours send to it by hand still reach its interfaces, where a program with NET_RAW can read them, as the kernel (before Linux 5.16) cannot cut that way; to be sure, stop it: docker stop ${name}`;
 }
 
 /** The containers that an earlier run put into quarantine; they stay there: the sets remember them. */
@@ -90,30 +95,35 @@ export interface CutOffSources {
   readonly sets: KernelSets;
   /** Whether the rules of both families are as they should be. */
   readonly rulesStand: () => Promise<boolean>;
-  /** How far its ports are cut, read from the kernel. */
+  /** How far it is cut off at its ports and inside, read from the kernel. */
   readonly cutOf: (containerId: string) => Promise<Cut>;
   /** Whether there is more than sets and rules to cut it by. */
   readonly guardsPorts: boolean;
 }
 
-/** @throws DockerwallError NOT_ENFORCED naming what is missing in the kernel */
-export async function assertCutOff(container: Container, sources: CutOffSources): Promise<void> {
+/**
+ * @returns what the kernel cannot cut here, one sentence each
+ * @throws DockerwallError NOT_ENFORCED naming what is missing in the kernel
+ */
+export async function assertCutOff(container: Container, sources: CutOffSources): Promise<readonly string[]> {
   const { id, name, endpoints, running } = container;
   const held = new Set(heldOf(sources.sets, container).map(({ address }) => address));
   const open = endpoints.flatMap(({ addresses }) => addresses).filter((address) => !held.has(address));
+  const hasPorts = running && endpoints.length > 0;
+  const cut = sources.guardsPorts && hasPorts ? await sources.cutOf(id) : undefined;
   const missing = [
     ...open.map((address) => `its address ${address} is not in the set`),
     ...(held.size === 0 ? ["the set does not name it"] : []),
     ...((await sources.rulesStand()) ? [] : ["the rules are not as they should be"]),
-    ...(sources.guardsPorts && running && endpoints.length > 0 && (await sources.cutOf(id)) !== "whole"
-      ? ["it is not cut off both at its ports and inside"]
-      : []),
+    ...(cut === "none" || cut === "partly" ? ["it is not cut off both at its ports and inside"] : []),
   ];
-  if (missing.length === 0) return;
-  throw new DockerwallError(
-    "NOT_ENFORCED",
-    `container ${JSON.stringify(name)} is NOT cut off: ${missing.join(", ")}; see dockerwall status, or stop it: docker stop ${name}`,
-  );
+  if (missing.length > 0)
+    throw new DockerwallError(
+      "NOT_ENFORCED",
+      `container ${JSON.stringify(name)} is NOT cut off: ${missing.join(", ")}; see dockerwall status, or stop it: docker stop ${name}`,
+    );
+  if (!sources.guardsPorts) return [whatPortsLeave(container)];
+  return cut === "sends-nothing" ? [whatReachesIt(container)] : [];
 }
 
 /** What quarantine still holds against a container, in words: entries of sets, and what cuts its ports. */

@@ -199,7 +199,7 @@ test("where ports cannot be cut, one in quarantine is cut off inside", async (t)
   const reach = (): boolean[] => [answers(box, "198.19.1.41"), answers(neighbour, "198.19.1.40")];
   await until("both to reach each other", 5_000, () => (reach().every((both) => both) ? true : undefined));
   await post(plane, told, "cut");
-  assert.equal(await plane.cutOf("cut".repeat(16)), "whole");
+  assert.equal(await plane.cutOf("cut".repeat(16)), "partly");
   assert.deepEqual(reach(), [false, false]);
   await post(plane, told);
   assert.equal(await plane.cutOf("cut".repeat(16)), "none");

@@ -1,10 +1,12 @@
 // What may come in by a port and go out by it, shown by frames: each is first seen to arrive without the table.
 
 import assert from "node:assert/strict";
+import { constants } from "node:os";
 import { after, afterEach, describe, it, test } from "node:test";
 import type { PortGuard } from "../../src/core/firewall/port-guard.ts";
 import { type IpAddress, parsePrefix } from "../../src/core/model/address.ts";
-import { NETLINK_NETFILTER, openNetlink } from "../../src/edge/kernel/netlink/socket.ts";
+import { NetlinkError } from "../../src/edge/kernel/netlink/refusal.ts";
+import { NETLINK_NETFILTER, NetlinkSocket, openNetlink } from "../../src/edge/kernel/netlink/socket.ts";
 import {
   hasPortTable,
   openPortTable,
@@ -489,6 +491,26 @@ for (const [what, cut, ...command] of [
     table.remove();
     table.close();
   });
+
+test("where the kernel cannot hang a chain on what goes out, a port that is cut is told to be cut one way", (t) => {
+  const { request } = NetlinkSocket.prototype;
+  t.mock.method(NetlinkSocket.prototype, "request", function (this: NetlinkSocket, what: string) {
+    if (Buffer.from(this.writer.bytes).includes("cut-out-"))
+      throw new NetlinkError(what, 0, {
+        errno: constants.errno.EOPNOTSUPP,
+        hint: "",
+        echo: new Uint8Array(),
+      });
+    request.call(this, what);
+  });
+  const table = openPortTable();
+  table.cut(port, true);
+  assert.equal(table.cutOf(port.index), "sends-nothing");
+  table.cut(port, false);
+  assert.equal(table.cutOf(port.index), "none");
+  table.remove();
+  table.close();
+});
 
 test("a probe leaves nothing behind", () => {
   assert.equal(probePortTable(), undefined);

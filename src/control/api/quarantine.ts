@@ -8,7 +8,6 @@ import {
   type CutOffSources,
   findHeld,
   waysPastQuarantine,
-  whatPortsLeave,
   whyNotCut,
 } from "../quarantine.ts";
 import { type ApiParts, planeOf } from "./context/api-parts.ts";
@@ -28,7 +27,7 @@ const containerRequest = fields({ container: text });
 
 /** Cuts a container off; verified in the kernel. @throws DockerwallError NOT_FOUND, NOT_ENFORCED */
 export const quarantine = route(containerRequest, (parts) => async (request): Promise<QuarantineReport> => {
-  const { inventory, wall, enforcement, log, guardsPorts } = parts;
+  const { inventory, wall, enforcement, log } = parts;
   const topology = inventory.current;
   const container = findContainer(topology(), request.container);
   const reason = whyNotCut(container, topology());
@@ -37,11 +36,8 @@ export const quarantine = route(containerRequest, (parts) => async (request): Pr
   await enforcement.decideAnew();
   // It may have another address by now; if it is gone for good, there is nothing left to cut.
   const now = topology().containers.find(({ id }) => id === container.id);
-  if (now !== undefined) await assertCutOff(now, cutOffSources(parts));
-  const warnings = [
-    ...waysPastQuarantine(now ?? container, topology()),
-    ...(guardsPorts ? [] : [whatPortsLeave(container)]),
-  ];
+  const left = now === undefined ? [] : await assertCutOff(now, cutOffSources(parts));
+  const warnings = [...waysPastQuarantine(now ?? container, topology()), ...left];
   log.warn("container cut off", { container: container.name });
   for (const problem of warnings) log.warn("quarantine", { problem });
   return { container: container.name, quarantined: true, warnings };

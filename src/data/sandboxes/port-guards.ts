@@ -131,11 +131,15 @@ export class PortGuards {
     this.#uncutInside.delete(sandbox);
   }
 
-  /** How far it is cut off by its ports and inside, read from the kernel; without a port it is not known to be wholly. */
+  /**
+   * How far it is cut off, by its ports and inside, read from the kernel: frames that are put on a wire by hand pass the
+   * table inside, and what was moved into it by hand leads past its ports. Without a port it is not known to be wholly.
+   */
   cutOf(sandbox: string, its: readonly Port[]): Cut {
-    if (this.#options.isCutInside(sandbox)) return its.length === 0 ? "partly" : "whole";
     const atPorts = cutOfAll(its.map(({ index }) => this.#table?.cutOf(index) ?? "none"));
-    return atPorts === "none" ? "none" : "partly";
+    const isInside = this.#options.isCutInside(sandbox);
+    if (atPorts === "none") return isInside ? "partly" : "none";
+    return isInside ? atPorts : "partly";
   }
 
   retain(isPresent: (index: number) => boolean): void {

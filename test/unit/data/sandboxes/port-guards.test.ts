@@ -214,7 +214,11 @@ const cuts: readonly [what: string, ports: readonly Cut[], inside: boolean, expe
   ["one of its ports is not", ["whole", "none", "whole"], false, "partly"],
   ["one of its ports is cut one way", ["none", "partly", "none"], false, "partly"],
   ["nothing cuts it", ["none", "none", "none"], false, "none"],
-  ["it is cut off inside", ["none", "none", "none"], true, "whole"],
+  ["all its ports are cut, and inside", ["whole", "whole", "whole"], true, "whole"],
+  ["it is cut off inside, which frames made by hand pass", ["none", "none", "none"], true, "partly"],
+  ["it is cut off inside, and one of its ports is not", ["whole", "none", "whole"], true, "partly"],
+  ["the kernel cuts one way, and inside", ["sends-nothing", "sends-nothing"], true, "sends-nothing"],
+  ["the kernel cuts one way, but not inside", ["sends-nothing", "sends-nothing"], false, "partly"],
   ["it is cut off inside, and no port is known", [], true, "partly"],
   ["no port is known", [], false, "none"],
 ];

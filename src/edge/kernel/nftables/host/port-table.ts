@@ -12,7 +12,7 @@
 // The table outlives us: a port that appears while the daemon is dead has no chain, so nothing that it sends is marked,
 // and a guarded bridge takes nothing without the mark. From 6.9 on, the kernel lets only us change the table.
 
-import { type Cut, cutOfAll } from "../../../../core/cut.ts";
+import type { Cut } from "../../../../core/cut.ts";
 import { portTable } from "../../../../core/firewall/names.ts";
 import type { PortGuard } from "../../../../core/firewall/port-guard.ts";
 import type { IpAddress } from "../../../../core/model/address.ts";
@@ -61,9 +61,9 @@ export interface PortTable {
   inherited(): ReadonlyMap<number, ReadonlySet<IpAddress>>;
   /** Nothing comes in from these addresses by a port that an earlier run has guarded, until it is guarded anew. */
   shut(index: number, addresses: readonly IpAddress[]): void;
-  /** Nothing comes in or goes out, or no longer so. @returns false where the kernel cuts one way only (before 5.16) */
-  cut(port: PortDevice, cutOff: boolean): boolean;
-  /** Whether a port is cut, both ways or one way only, read from the kernel. */
+  /** Nothing comes in or goes out, or no longer so. Before 5.16, the kernel cuts only what comes in. */
+  cut(port: PortDevice, cutOff: boolean): void;
+  /** How far a port is cut, read from the kernel; what the kernel can do is known once a port was cut. */
   cutOf(index: number): Cut;
   /** Forgets the ports that are no more. */
   retain(isPresent: (index: number) => boolean): void;
@@ -133,20 +133,20 @@ class KernelPortTable implements PortTable {
     });
   }
 
-  cut(port: PortDevice, cutOff: boolean): boolean {
+  cut(port: PortDevice, cutOff: boolean): void {
     if (cutOff) this.#cutOff(port);
     else this.#take([chainName("cut", port.index), chainName("cut-out", port.index)]);
-    return this.#hasEgress;
   }
 
   cutOf(index: number): Cut {
     const chains = listChains(this.#socket);
     const filled = listFilledChains(this.#socket, portTable, ours);
-    const ways = (["cut", "cut-out"] as const).map((kind) => {
+    const [inward, outward] = (["cut", "cut-out"] as const).map((kind) => {
       const name = chainName(kind, index);
-      return chains.get(name)?.device !== undefined && filled.has(name) ? "whole" : "none";
+      return chains.get(name)?.device !== undefined && filled.has(name);
     });
-    return cutOfAll(ways);
+    if (inward === outward) return inward === true ? "whole" : "none";
+    return inward === true && !this.#hasEgress ? "sends-nothing" : "partly";
   }
 
   retain(isPresent: (index: number) => boolean): void {
