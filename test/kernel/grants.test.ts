@@ -145,7 +145,11 @@ test("what is allowed for a time only from now on ends with it in the kernel", (
   const rejudge = (endsAtMs: number | undefined): void => {
     const policy = { network: "n", lists: [compileList(listOf("a.example.com:443", endsAtMs))] };
     const place = { networkId: "n", networkName: "n", labels: unlabelled, gateways: [], addresses: [asker] };
-    const view = { epoch: String(endsAtMs), keyOf: () => "key", membershipsOf: () => [{ ...place, policy }] };
+    const view = {
+      epoch: String(endsAtMs),
+      keyOf: () => "key",
+      membershipsOf: () => [{ ...place, internal: false, policy }],
+    };
     admission.rejudge(view, () => undefined);
   };
   admission.own(asker, "sandbox");

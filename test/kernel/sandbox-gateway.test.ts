@@ -101,7 +101,7 @@ test("it stays while it is not known any more where the container stands, and go
   const home = { networkId: "app", networkName: "app", policy: policyOf("app", ""), labels: unlabelled };
   const guarded: Standing = {
     kind: "guarded",
-    memberships: [{ ...home, addresses: [], gateways: [gateway] }],
+    memberships: [{ ...home, internal: false, addresses: [], gateways: [gateway] }],
     settled: true,
     mayLose: false,
   };

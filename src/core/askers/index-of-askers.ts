@@ -19,6 +19,8 @@ export interface Membership {
   readonly policy: Policy;
   /** The network's; in quarantine without what they grant. */
   readonly labels: NetworkLabels;
+  /** Whether nothing leaves by the network. */
+  readonly internal: boolean;
   /** The host's addresses on this network. */
   readonly gateways: readonly IpAddress[];
   /** The asker's own addresses on this network, and those on networks that are not guarded. */
@@ -177,6 +179,7 @@ export class AskerIndex {
         networkName: name,
         policy: this.#policyOf(known.guarded, container),
         labels: cutOff ? withoutGrants(labels) : labels,
+        internal: known.network.internal,
         gateways,
         addresses: [...(memberships.get(id)?.addresses ?? []), address],
       });

@@ -1,6 +1,7 @@
 // One answer out of the ways of all packets that a target stands for: a name may have many addresses, and a client goes
 // on to the next until one answers.
 
+import { isDenialLookedUp } from "../askers/audited.ts";
 import { changeFor, type PathQuestion } from "./change.ts";
 import type { FoundEntry } from "./policy.ts";
 import { lackingFamily, type ReadPacket } from "./reading.ts";
@@ -115,7 +116,7 @@ function placeOf({ networks }: Surroundings, way: Way): Pick<Path, "source" | "n
 
 /** Nothing is ever sent: the lookup of the name gives no address. */
 function judgeLookup(
-  { guarded }: Surroundings,
+  { guarded, networks }: Surroundings,
   { quarantined, reading, target, isAnsweredElsewhere }: PathQuestion,
 ): PathEnd {
   if (quarantined) return { verdict: "dropped", step: "quarantine" };
@@ -129,9 +130,11 @@ function judgeLookup(
   // Docker's own names are nobody's to allow: no container of its networks is called so.
   if (target.name?.includes(".") === false) return { verdict: "refused", step: "no-such-name" };
   const { reason = "no-entry" } = reading.name ?? {};
-  // In audit mode every name is looked up.
-  const isAudited = reading.homes.some((id) => guarded.get(id)?.audit === true);
-  if (!isAudited && (reason === "no-entry" || reason === "taken-away"))
+  const homes = reading.homes.map((id) => ({
+    internal: networks.find((network) => network.id === id)?.internal === true,
+    audit: guarded.get(id)?.audit === true,
+  }));
+  if (!isDenialLookedUp(homes) && (reason === "no-entry" || reason === "taken-away"))
     return { verdict: "refused", step: reason };
   const isPrivate = reading.answers.some(({ refused }) => refused.length > 0);
   if (isPrivate) return { verdict: "refused", step: "no-address" };

@@ -1,5 +1,6 @@
 // Who asks: what of its networks counts for one question.
 
+import { isDenialLookedUp } from "../../core/askers/audited.ts";
 import type { AskerIndex, GuardedStanding, Membership, Standing } from "../../core/askers/index-of-askers.ts";
 import type { DiscoveryAsker } from "../../core/dns/discovery.ts";
 import type { IpAddress } from "../../core/model/address.ts";
@@ -10,7 +11,7 @@ export interface AskerFacts extends DiscoveryAsker {
   readonly budget: string;
   /** The network whose share that is a part of: one for a container, too. */
   readonly budgetNetworkId: string;
-  /** Whether a denied name is looked up for it all the same, and every address told. */
+  /** Whether a denied name is looked up for it all the same, and every address told: see isDenialLookedUp(). */
   readonly isAudited: boolean;
   /** Whether time alone may change what the policies say. */
   readonly hasEnds: boolean;
@@ -26,7 +27,9 @@ export function factsOf(memberships: readonly Membership[]): AskerFacts {
     networkIds: memberships.map(({ networkId }) => networkId),
     addresses: memberships.flatMap(({ addresses }) => addresses),
     ...budgetOf(memberships),
-    isAudited: memberships.some(({ labels }) => labels.mode === "audit"),
+    isAudited: isDenialLookedUp(
+      memberships.map(({ internal, labels }) => ({ internal, audit: labels.mode === "audit" })),
+    ),
     hasEnds: memberships.some(({ policy }) => policy.lists.some(({ endsAtMs }) => endsAtMs !== undefined)),
   };
   known.set(memberships, facts);

@@ -1,5 +1,6 @@
 // Flows that are open already, judged by the policies as they are now: one that is no longer allowed is cut.
 
+import { passesAuditFrom } from "../../core/askers/audited.ts";
 import { type IpAddress, prefixContains } from "../../core/model/address.ts";
 import { type FlowHead, forgetUnless } from "../../edge/kernel/flows/stamped.ts";
 import type { Admission } from "../admission.ts";
@@ -18,8 +19,7 @@ export function createFlowCuts(view: View, admission: Admission, hostAddresses: 
       view.subnetsOf(networkId).some((subnet) => prefixContains(subnet, destination)),
     );
     const isHost = hostAddresses.prefixes.some((own) => prefixContains(own, destination));
-    if (isOnLink || isHost || (!stamped && memberships.some(({ labels }) => labels.mode === "audit")))
-      return true;
+    if (isOnLink || isHost || (!stamped && passesAuditFrom(packet.source, memberships))) return true;
     return admission.verdict(packet, memberships).allowed;
   }
 

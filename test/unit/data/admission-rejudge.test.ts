@@ -32,6 +32,7 @@ function membershipOf(asker: IpAddress, label: string): Membership {
     networkName: "n",
     policy: policyOf("n", label),
     labels: unlabelled,
+    internal: false,
     gateways: [],
     addresses: [asker],
   };

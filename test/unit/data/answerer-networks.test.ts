@@ -40,10 +40,13 @@ after(() => upstream.close());
 function startTwoNetworks(lists: {
   readonly old: string;
   readonly dual: string;
+  /** Of both networks. */
   readonly mode?: "audit" | "enforce";
+  /** What the first is beside that, when it is internal. */
+  readonly inside?: "audit" | "enforce";
 }): OneNetwork {
   const networks = [
-    bridgeNetwork("old", "198.18.1.0/24"),
+    { ...bridgeNetwork("old", "198.18.1.0/24"), internal: lists.inside !== undefined },
     bridgeNetwork("dual", "198.18.2.0/24", "2001:db8:2::/64"),
   ];
   const endpoints = [
@@ -54,7 +57,8 @@ function startTwoNetworks(lists: {
   const guarded = networks.map((network) => {
     const { labels, ...rest } = guardedNetwork(network);
     const list = listOf(lists[network.id as "old" | "dual"]);
-    return { ...rest, labels: { ...labels, mode: lists.mode ?? "enforce" }, lists: [list] };
+    const { mode = "enforce", inside = mode } = lists;
+    return { ...rest, labels: { ...labels, mode: network.internal ? inside : mode }, lists: [list] };
   });
   const index = new AskerIndex({ topology, guarded, services: [], quarantined: [] });
   const started = startOneNetwork({ upstreams: [upstream], options: { indexNow: () => index } });
@@ -92,6 +96,22 @@ for (const [what, lists, rcodes, opened] of [
         problems.join(),
       );
       assert.deepEqual(new Set(grants.map(({ asker }) => asker)), new Set(opened));
+    } finally {
+      answerer.useUpstreams([]);
+    }
+  });
+
+for (const [mode, inside, rcode] of [
+  ["enforce", "audit", "NXDOMAIN"],
+  ["audit", "enforce", "NOERROR"],
+] as const)
+  test(`a denied name is looked up only where what leads outside is in audit mode: ${mode}, internal ${inside}`, async () => {
+    const asked = upstream.seen.udp.length;
+    const { ask, answerer } = startTwoNetworks({ old: "", dual: "", mode, inside });
+    try {
+      for (const source of [old, ...both])
+        assert.equal(decodeMessage(await ask("data.example.org", source)).rcode, rcode, source);
+      assert.equal(upstream.seen.udp.length > asked, rcode === "NOERROR");
     } finally {
       answerer.useUpstreams([]);
     }

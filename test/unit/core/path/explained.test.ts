@@ -43,6 +43,8 @@ interface Given {
   readonly hosts?: readonly string[];
   readonly outward?: Way;
   readonly audit?: boolean;
+  /** Ids of networks that are internal. */
+  readonly internal?: readonly string[];
 }
 
 function explained({
@@ -54,6 +56,7 @@ function explained({
   hosts = [],
   outward = front,
   audit = false,
+  internal = [],
 }: Given): string[] {
   const target = parseTarget(text);
   if ("problem" in target) return assert.fail(target.problem);
@@ -72,8 +75,14 @@ function explained({
     })),
     outward,
   };
-  const guarded = new Map([...surroundings.guarded].map(([id, home]) => [id, { ...home, audit }]));
-  const around = { ...surroundings, guarded };
+  const guarded = new Map(
+    [...surroundings.guarded].map(([id, home]) => [
+      id,
+      { ...home, audit: audit && (internal.length === 0 || internal.includes(id)) },
+    ]),
+  );
+  const networks = surroundings.networks.map((each) => ({ ...each, internal: internal.includes(each.id) }));
+  const around = { ...surroundings, networks, guarded };
   const { verdict, step, network, change } = explainPath(around, {
     target,
     container: "web",
@@ -225,6 +234,17 @@ describe("explain", () => {
       "a name that nobody has, in audit mode: it is looked up whatever the entries say",
       { target: "www.example.com:443", name: {}, answers: [{ rcode: "NXDOMAIN" }], audit: true },
       ["refused no-such-name"],
+    ],
+    [
+      "a denied name, with an internal network in audit mode: it is not looked up outside",
+      {
+        target: "www.example.com:443",
+        name: {},
+        answers: [{ rcode: "NXDOMAIN" }],
+        audit: true,
+        internal: ["egress"],
+      },
+      ["refused no-entry", write("www.example.com:443/tcp")],
     ],
     [
       "a taken name that nobody has, in audit mode",

@@ -13,7 +13,8 @@ const destination = "203.0.113.7" as IpAddress;
 
 function memberOf(name: string, allow: string): Membership {
   const policy = policyOf(name, allow);
-  return { networkId: name, networkName: name, policy, labels: unlabelled, addresses: [], gateways: [] };
+  const place = { networkId: name, networkName: name, internal: false, addresses: [], gateways: [] };
+  return { ...place, policy, labels: unlabelled };
 }
 
 const told = ({ reason, by }: PolicyFinding): string[] => [reason, ...(by === undefined ? [] : [by.entry])];

@@ -38,6 +38,7 @@ function membershipBy(lists: readonly CompiledList[]): Membership {
     networkName: "n",
     policy: { network: "n", lists },
     labels: unlabelled,
+    internal: false,
     gateways: [],
     addresses: [asker],
   };

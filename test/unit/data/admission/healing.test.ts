@@ -31,6 +31,7 @@ function pass(last: number, label: string): boolean {
     networkId: "n",
     networkName: "n",
     labels: unlabelled,
+    internal: false,
     gateways: [],
     addresses: [asker],
   };

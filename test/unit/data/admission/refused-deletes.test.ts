@@ -74,6 +74,7 @@ describe("what is granted at an address, where the kernel refuses to delete some
         networkName: "n",
         policy: policyOf("n", ""),
         labels: unlabelled,
+        internal: false,
         gateways: [],
         addresses: [asker],
       };

@@ -45,6 +45,7 @@ const under = (label: string) => [
     networkName: "n",
     policy: policyOf("n", label),
     labels: unlabelled,
+    internal: false,
     gateways: [],
     addresses: [asker],
   },
