@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import type { Standing } from "../../src/core/askers/index-of-askers.ts";
+import { NetlinkSocket } from "../../src/edge/kernel/netlink/socket.ts";
 import { createReadiness } from "../../src/edge/kernel/readiness.ts";
 import { askInSandbox } from "../../src/edge/sandbox/lookups/relay.ts";
 import { createSandboxes } from "../../src/edge/sandbox/sandboxes.ts";
@@ -14,6 +15,7 @@ import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 enterNamespaces(import.meta.url);
 
 const guarded: Standing = { kind: "guarded", memberships: [], settled: true, mayLose: false };
+type RequestArguments = Parameters<NetlinkSocket["request"]>;
 const openFiles = (): number => readdirSync("/proc/self/fd").length;
 
 test("a sandbox whose classification fails is listened in, and classified later", async () => {
@@ -72,4 +74,54 @@ test("a sandbox whose classification fails is listened in, and classified later"
     () => (openFiles() <= before + own ? true : undefined),
     () => `${openFiles()} open, ${before} before`,
   );
+});
+
+test("a sandbox whose capture is refused is classified by its addresses, and is no problem where it is open by them", async (t) => {
+  const { request } = NetlinkSocket.prototype;
+  let fails = true;
+  t.mock.method(
+    NetlinkSocket.prototype,
+    "request",
+    function (this: NetlinkSocket, ...args: RequestArguments) {
+      if (fails && args[0] === "the table dockerwall in a sandbox") throw new Error("no buffer space");
+      request.apply(this, args);
+    },
+  );
+  const told: (string | undefined)[] = [];
+  const readiness = createReadiness();
+  const sandboxes = createSandboxes({
+    folder: "/run/netns",
+    readiness,
+    onAppear: () => undefined,
+    enforce: ({ addresses }): Standing =>
+      addresses.some(({ address }) => address === "198.19.9.2") ? { kind: "open" } : { kind: "unknown" },
+    closedIn: () => undefined,
+    commit: () => undefined,
+    isTold: () => false,
+    portsWait: () => false,
+    onQuery: () => undefined,
+    onGone: () => undefined,
+    onUnanswerable: () => undefined,
+    onUnknown: () => undefined,
+    onAddressLost: () => undefined,
+    mayEngineAsk: () => false,
+    onLate: () => undefined,
+    onUnseen: () => undefined,
+    onChange: (_captured, problem) => told.push(problem),
+    onProblem: () => undefined,
+  });
+  t.after(async () => {
+    fails = false;
+    await sandboxes.releaseAll();
+    readiness.close();
+  });
+  const box = createNamespace("refused");
+  box.run("ip", "link", "set", "lo", "up");
+  sandboxes.captureNow();
+  assert.match(told.at(-1) ?? "", /sandbox refused: no buffer space/);
+  box.run("ip", "link", "add", "eth0", "type", "bridge");
+  box.run("ip", "address", "add", "198.19.9.2/24", "dev", "eth0");
+  box.run("ip", "link", "set", "eth0", "up");
+  await until("it to be open", 5_000, () => (told.at(-1) === undefined ? true : undefined));
+  run("ip", "netns", "delete", "refused");
 });

@@ -67,8 +67,13 @@ class SandboxClassification implements Classification {
   }
 
   read(sandbox: Sandbox): void {
+    // Where that fails: it may be open by its addresses, and those of a guarded one must be known all the same.
+    if (sandbox.standing.kind !== "open")
+      contain(
+        () => this.#capture(sandbox),
+        (error) => this.#fail(sandbox, error),
+      );
     try {
-      if (!sandbox.captured && sandbox.standing.kind !== "open") this.#options.capture.install(sandbox);
       sandbox.checksums.noteChange();
       sandbox.found = readAddresses(sandbox.addressFd, sandbox.namespaceFd);
     } catch (error) {
@@ -121,12 +126,16 @@ class SandboxClassification implements Classification {
   #keepShut({ sandbox, standing }: Judged, error: unknown): void {
     if (standing.kind !== "open" || sandbox.standing.kind !== "open") {
       sandbox.standing = { kind: "unknown" };
-      const captureIt = (): void => {
-        if (!sandbox.captured) this.#options.capture.install(sandbox);
-      };
-      contain(captureIt, (cause) => this.#fail(sandbox, cause));
+      contain(
+        () => this.#capture(sandbox),
+        (cause) => this.#fail(sandbox, cause),
+      );
     }
     this.#fail(sandbox, error);
+  }
+
+  #capture(sandbox: Sandbox): void {
+    if (!sandbox.captured) this.#options.capture.install(sandbox);
   }
 
   /** One that cannot be classified stays captured, and its questions wait. */
@@ -145,7 +154,7 @@ class SandboxClassification implements Classification {
 }
 
 function actOn(judged: Judged, options: ClassificationOptions): void {
-  const { capture, questions } = options;
+  const { register, capture, questions } = options;
   const { sandbox, standing } = judged;
   sandbox.standing = standing;
   closeAnew(sandbox, options);
@@ -157,6 +166,7 @@ function actOn(judged: Judged, options: ClassificationOptions): void {
   // Only now: whatever had to be done about the addresses of a new interface has been done.
   else if (sandbox.captured && changed) capture.hold(sandbox);
   if (!wanted && sandbox.captured) capture.releaseSoon(sandbox);
+  if (!wanted && !sandbox.captured) register.noteOpen(sandbox);
   pinAnew(sandbox, capture);
   if (standing.kind !== "unknown") questions.settle(sandbox);
 }

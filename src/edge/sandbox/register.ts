@@ -79,7 +79,12 @@ export class SandboxRegister {
     this.noteUncaptured(name, why);
   }
 
-  /** It is captured, or was given back as it is open. */
+  /** It is open, and need not be captured. */
+  noteOpen({ name }: Sandbox): void {
+    if (this.#uncaptured.delete(name)) this.tell();
+  }
+
+  /** It is captured, or is so no longer. */
   noteCapture({ name, captured }: Sandbox): void {
     if (captured) this.#uncaptured.delete(name);
     this.tell();

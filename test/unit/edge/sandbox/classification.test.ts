@@ -12,7 +12,7 @@ import {
   createClassification,
 } from "../../../../src/edge/sandbox/classification.ts";
 import type { Questions } from "../../../../src/edge/sandbox/lookups/questions.ts";
-import type { SandboxRegister } from "../../../../src/edge/sandbox/register.ts";
+import { SandboxRegister } from "../../../../src/edge/sandbox/register.ts";
 import type { Sandbox } from "../../../../src/edge/sandbox/sandbox.ts";
 import { messageOf } from "../../../../src/errors.ts";
 
@@ -31,10 +31,21 @@ function sandboxOf(name: string): Sandbox {
 
 const nothing = (): void => undefined;
 
+/** @param tell of what cannot be captured, each time */
+function registerOf(tell: (problem: string | undefined) => void): SandboxRegister {
+  return new SandboxRegister({
+    lacking: () => [],
+    isMet: () => true,
+    onLate: nothing,
+    onChange: (_captured, problem) => tell(problem),
+  });
+}
+
 /** @param judge what follows from judging one, the nth time */
 function start(
   judge: (name: string, times: number, classification: Classification) => Standing,
   commit: () => void = nothing,
+  changed: Partial<ClassificationOptions> = {},
 ) {
   const order: string[] = [];
   const problems: string[] = [];
@@ -64,11 +75,13 @@ function start(
     register: {
       isLive: ({ name }: Sandbox) => name !== "gone",
       noteUncaptured: (name, why) => problems.push(`uncaptured ${name}: ${why}`),
+      noteOpen: nothing,
     } as Partial<SandboxRegister> as SandboxRegister,
     holders: new AddressHolders(nothing, (_name, work) => work()),
     capture: unused as unknown as Capture,
     questions: unused as unknown as Questions,
     tellOf: (name) => (error) => problems.push(`sandbox ${name}: ${messageOf(error)}`),
+    ...changed,
   };
   const made: Classification = createClassification(options);
   return { classification: made, order, problems };
@@ -185,3 +198,24 @@ for (const [before, demanded, after] of [
       [[], ["sandbox box: refused"]],
     );
   });
+
+test("one that could not be captured is no problem any more once it is acted on as open", () => {
+  let told: string | undefined;
+  const register = registerOf((problem) => {
+    told = problem;
+  });
+  let standing: Standing = guarded;
+  const install = (): never => {
+    throw new Error("refused");
+  };
+  const capture = { install } as Partial<Capture> as Capture;
+  const { classification } = start(() => standing, nothing, { register, capture });
+  const box = { ...sandboxOf("box"), captured: false };
+  register.add(box);
+  classification.settle([box]);
+  assert.match(told ?? "", /sandbox box: refused/);
+  standing = { kind: "open" };
+  classification.settle([box]);
+  assert.equal(told, undefined);
+  assert.equal(register.isComplete, true);
+});
