@@ -63,20 +63,26 @@ class Asked implements Taker<Looked> {
 
   /** Step 5, and 6 where there is something to grant. */
   take(looked: Looked): void {
-    if (this.#request.isAllowedStill?.() === false) {
-      this.fail(new NoTurnError("denied"));
-      return;
-    }
     let ended: Resolution | undefined;
     try {
-      const judged = judgeLooked(this.#request, looked);
-      if ("outcome" in judged) ended = judged;
-      else if (judged.grants.length === 0) ended = concludeAnswer(this.#request, judged);
-      else this.#admit(judged);
+      ended = this.#judge(looked);
     } catch (error) {
       ended = failedInside(this.#request, error);
     }
     if (ended !== undefined) this.#end(ended);
+  }
+
+  /** @returns undefined where it waits for its grants */
+  #judge(looked: Looked): Resolution | undefined {
+    if (this.#request.isAllowedStill?.() === false) {
+      const error = new NoTurnError("denied");
+      return failed(this.#request, reasonOf(error), error);
+    }
+    const judged = judgeLooked(this.#request, looked);
+    if ("outcome" in judged) return judged;
+    if (judged.grants.length === 0) return concludeAnswer(this.#request, judged);
+    this.#admit(judged);
+    return undefined;
   }
 
   #admit(judged: JudgedAnswer): void {

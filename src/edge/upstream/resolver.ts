@@ -163,6 +163,7 @@ class QueuedQuery implements Turn, Taker<Uint8Array>, Wanted {
   readonly #options: QueuedQueryOptions;
   /** While it waits for a place. */
   #expiring: NodeJS.Timeout | undefined;
+  #hasPlace = false;
   #isLate = false;
   #isOver = false;
 
@@ -216,6 +217,15 @@ class QueuedQuery implements Turn, Taker<Uint8Array>, Wanted {
 
   start(): void {
     clearTimeout(this.#expiring);
+    this.#hasPlace = true;
+    try {
+      this.#ask();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #ask(): void {
     const { shared, nowMs } = this.#queueing;
     const refusal = this.refusal();
     if (refusal !== undefined) {
@@ -233,10 +243,15 @@ class QueuedQuery implements Turn, Taker<Uint8Array>, Wanted {
     return terms?.isDenied?.() === true ? new NoTurnError("denied") : undefined;
   }
 
+  /** Whatever its asker makes of it, its place is free; the same below. */
   take(message: Uint8Array): void {
     if (!this.#isOver) {
       this.#isOver = true;
-      this.#options.taker.take(message);
+      try {
+        this.#options.taker.take(message);
+      } catch (error) {
+        tellFailure(error, this.#queueing.told);
+      }
     }
     this.#leave();
   }
@@ -250,11 +265,17 @@ class QueuedQuery implements Turn, Taker<Uint8Array>, Wanted {
   #end(error: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#options.taker.fail(error);
+    try {
+      this.#options.taker.fail(error);
+    } catch (cause) {
+      tellFailure(cause, this.#queueing.told);
+    }
   }
 
   /** Gives its place back; the next that waits for one begins in here. */
   #leave(): void {
+    if (!this.#hasPlace) return;
+    this.#hasPlace = false;
     try {
       this.#queueing.queue.leave(this.#options.asker);
     } catch (error) {

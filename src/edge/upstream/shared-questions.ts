@@ -43,7 +43,7 @@ export class SharedQuestions {
     const { nowMs, leastLeftMs } = this.#options;
     const hasTime = nowMs() < wanted.deadlineAtMs - leastLeftMs;
     const next = this.#underWay.get(key);
-    const refusal = hasTime ? wanted.refusal?.() : error;
+    const refusal = hasTime ? refusalOf(wanted) : error;
     if (refusal !== undefined) wanted.taker.fail(refusal);
     else if (next === undefined) this.#begin(key, wanted);
     else next.join(this.#joining(wanted, (cause) => wanted.taker.fail(cause)));
@@ -75,6 +75,15 @@ export class SharedQuestions {
     } catch (error) {
       begun.fail(error);
     }
+  }
+}
+
+/** Why it may not be asked any more; what keeps that from being known is a reason, too. */
+function refusalOf(wanted: Wanted): unknown {
+  try {
+    return wanted.refusal?.();
+  } catch (error) {
+    return error;
   }
 }
 

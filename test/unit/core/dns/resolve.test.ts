@@ -83,6 +83,8 @@ interface World {
   readonly mayReverse?: ResolveRequest["mayReverse"];
   readonly isAboveAllowed?: boolean;
   readonly ageSeconds?: number;
+  /** Asked with an answer that comes in a later turn. */
+  readonly isAllowedStill?: () => boolean;
   readonly audit?: boolean;
   /** Filled with the addresses that are judged. */
   readonly judged?: IpAddress[];
@@ -112,6 +114,7 @@ async function run(world: World) {
     findLocal: () => world.local,
     isAboveAllowed: () => world.isAboveAllowed ?? false,
     ...(world.mayReverse === undefined ? {} : { mayReverse: world.mayReverse }),
+    ...(world.isAllowedStill === undefined ? {} : { isAllowedStill: world.isAllowedStill }),
     lookup: (_, taker) => {
       order.push("upstream");
       if (world.upstreamFails === true) throw new Error("no upstream");
@@ -132,12 +135,15 @@ async function run(world: World) {
         answers: world.answers ?? [],
         authorities: world.authorities ?? [],
       });
-      taker.take({
-        answer: walkAnswer(message, query.question),
-        ageSeconds: world.ageSeconds ?? 0,
-        stale: world.stale ?? false,
-        kept: undefined,
-      });
+      const take = (): void =>
+        taker.take({
+          answer: walkAnswer(message, query.question),
+          ageSeconds: world.ageSeconds ?? 0,
+          stale: world.stale ?? false,
+          kept: undefined,
+        });
+      if (world.isAllowedStill === undefined) take();
+      else setImmediate(take);
     },
     admit: (wanted, taker) =>
       give(taker, async () => {
@@ -537,6 +543,16 @@ const failures: readonly {
     text: "this container has too many lookups under way",
   },
   { name: "its turn comes too late", world: { noTurn: "late" }, text: "waited too long for its turn" },
+  {
+    name: "it is no longer allowed",
+    world: { isAllowedStill: () => false },
+    text: "the name is no longer allowed",
+  },
+  {
+    name: "it cannot be told whether it is allowed still",
+    world: { isAllowedStill: () => assert.fail("a policy without lists") },
+    text: "internal error",
+  },
   { name: "upstream fails", world: { rcode: 2 }, text: "upstream answer refused: upstream-error" },
   { name: "upstream refuses", world: { rcode: 5 }, text: "upstream answer refused: upstream-error" },
   {
