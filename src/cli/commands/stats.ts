@@ -11,7 +11,14 @@ import type {
 import { renderNeighbour, renderStep } from "../../core/path/sentence.ts";
 import { ask } from "../ask.ts";
 import { type Command, jsonOption } from "../command.ts";
-import { printable, printableSentence, renderAge, renderJson, renderPackets } from "../terminal/print.ts";
+import {
+  containerCell,
+  printable,
+  printableSentence,
+  renderAge,
+  renderJson,
+  renderPackets,
+} from "../terminal/print.ts";
 import { bold, dim } from "../terminal/style.ts";
 import { renderTable } from "../terminal/table.ts";
 
@@ -119,9 +126,4 @@ function whyHeld(
   const last = lookedUpMs === undefined ? "" : ` (the last was ${renderAge(lookedUpMs, nowMs)})`;
   const why = `${renderStep(step, printable(network))}${last}`;
   return advice === undefined ? why : `${why}: ${printableSentence(advice)}`;
-}
-
-function containerCell({ container, gone }: LookupRow | DropRow): string {
-  if (container === undefined) return "-";
-  return gone === true ? `${printable(container)} (gone)` : printable(container);
 }

@@ -27,6 +27,18 @@ export function printableSentence(text: string): string {
     .join("");
 }
 
+/** A container in a table; `-` where it was never known. */
+export function containerCell({
+  container,
+  gone,
+}: {
+  readonly container: string | undefined;
+  readonly gone?: true;
+}): string {
+  if (container === undefined) return "-";
+  return gone === true ? `${printable(container)} (gone)` : printable(container);
+}
+
 /** `1 packet`, `2 packets`. */
 export function renderPackets(count: number): string {
   return `${count} ${count === 1 ? "packet" : "packets"}`;

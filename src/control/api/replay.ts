@@ -6,16 +6,18 @@ import { placeOfLabel } from "../../core/classify/gather.ts";
 import type { ClassifiedNetwork } from "../../core/classify/networks.ts";
 import type { LabelPlace } from "../../core/labels/table.ts";
 import type { ServicePolicy } from "../../core/model/guarded-network.ts";
-import type { ReplayReport } from "../../core/model/report.ts";
+import type { ReplayedRow, ReplayReport } from "../../core/model/report.ts";
 import { type Container, shortId } from "../../core/model/topology.ts";
 import { requireEntries } from "../../core/policy/allowlist.ts";
 import { digestOf } from "../../core/policy/digest.ts";
 import type { EntryList } from "../../core/policy/entry-list.ts";
 import { describeEntry, type Presets } from "../../core/policy/preset.ts";
 import { warnOfPublicSuffixes } from "../../core/policy/public-suffix.ts";
-import { labelView } from "../../core/suggest/label-view.ts";
+import { type LabelView, labelView } from "../../core/suggest/label-view.ts";
 import { listsOf } from "../../core/suggest/lists.ts";
-import { replay as judgeAnew } from "../../core/suggest/replay.ts";
+import type { Doer } from "../../core/suggest/observed.ts";
+import { standInFinder } from "../../core/suggest/replay/stand-ins.ts";
+import { replay as judgeAnew, type ListViews } from "../../core/suggest/replay.ts";
 import { epochMs } from "../../edge/kernel/monotonic.ts";
 import { DockerwallError } from "../../errors.ts";
 import { inForceOf, planeOf } from "./context/api-parts.ts";
@@ -25,6 +27,11 @@ import { findNetwork, type InForce } from "./context/in-force.ts";
 import { readObservation } from "./context/observation.ts";
 import { route } from "./context/route.ts";
 import type { SuggestionSources } from "./suggest.ts";
+
+/** Of lists that are not in force. */
+const proposedId = -1;
+/** How many names a sentence lists. */
+const mostListed = 8;
 
 const replayRequest = fields({
   network: text,
@@ -52,26 +59,78 @@ export async function replayOn(
   const containers = own.map((text) => readOwn(text, network, inForce));
   assertOneLabelEach(containers);
   const changed = { ...network, lists: withProposal(network.lists, "network", network.name, proposed) };
-  const services = withOwn(classification.containers.services, containers);
+  const present = classification.containers.services;
+  const tried = withOwn(present, containers);
   const inside = insideNow(inForce, sources);
-  const viewOf = (on: ClassifiedNetwork, containerId: string | undefined) =>
-    labelView(on, listsOf(on, containerId, { containers: { services } }), inside, uptimeMs);
-  /** The other guarded networks of a container allow names, too. */
-  const others = (containerId: string | undefined): readonly ClassifiedNetwork[] => {
-    const container = topology.containers.find(({ id }) => shortId(id) === containerId);
-    const ids = container?.endpoints.map(({ networkId }) => networkId) ?? [];
-    return ids.flatMap((id) => classification.guarded.filter((on) => on.id === id && id !== network.id));
+  const { isGone } = sources.history;
+  const standInOf = standInFinder(topology.containers, labelIn(tried));
+  /** By whose label it is judged. */
+  const judgedAs = (container: Doer | undefined): string | undefined =>
+    container !== undefined && isGone(container.id) ? standInOf(container.name)?.id : container?.id;
+  const viewsOf = (here: ClassifiedNetwork, services: readonly ServicePolicy[]): ListViews => {
+    const viewOf = (on: ClassifiedNetwork, id: string | undefined): LabelView =>
+      labelView(on, listsOf(on, id, { containers: { services } }), inside, uptimeMs);
+    return {
+      onNetwork: (container) => viewOf(here, judgedAs(container)),
+      elsewhere(container) {
+        const id = judgedAs(container);
+        return othersOf(id, here, inForce).map((on) => viewOf(on, id));
+      },
+    };
   };
-  const rows = judgeAnew(await readObservation(network, classification.guarded, sources), {
-    inside,
-    nowMs: uptimeMs,
-    onNetwork: (container) => viewOf(changed, container?.id),
-    elsewhere: (container) => others(container?.id).map((on) => viewOf(on, container?.id)),
+  const seen = await readObservation(network, classification.guarded, sources);
+  const rows = judgeAnew(seen, {
+    ...{ inside, nowMs: uptimeMs, isGone },
+    tried: viewsOf(changed, tried),
+    present: viewsOf(network, present),
   });
   const warnings = [proposed, ...containers.map(({ list }) => list)].flatMap((list) =>
     list === undefined ? [] : warnOfPublicSuffixes(list.source, list.entries).map(({ sentence }) => sentence),
   );
-  return { network: network.name, sinceMs: epochMs(sources.history.sinceMs), warnings, rows };
+  return {
+    network: network.name,
+    sinceMs: epochMs(sources.history.sinceMs),
+    warnings: [...warnings, ...tellUnlabelled(rows, standInOf)],
+    rows,
+  };
+}
+
+/** The other guarded networks of a container, which allow names, too. */
+function othersOf(
+  containerId: string | undefined,
+  { id: here }: ClassifiedNetwork,
+  { topology, classification }: InForce,
+): readonly ClassifiedNetwork[] {
+  const container = topology.containers.find(
+    ({ id }) => containerId !== undefined && shortId(id) === shortId(containerId),
+  );
+  const ids = container?.endpoints.map(({ networkId }) => networkId) ?? [];
+  return ids.flatMap((id) => classification.guarded.filter((on) => on.id === id && id !== here));
+}
+
+/** What tells apart the labels of containers, as they are or are tried. */
+function labelIn(services: readonly ServicePolicy[]): (container: Container) => string {
+  return ({ id, name }) => {
+    const lists = services.find(({ containerId }) => containerId === id)?.lists ?? [];
+    const label = placeOfLabel({ kind: "container", name });
+    return lists.find(({ id: list, source }) => list === proposedId || source === label)?.digest ?? "";
+  };
+}
+
+/** Of what stays denied, or would be, where another label may have allowed it. */
+function tellUnlabelled(
+  rows: readonly ReplayedRow[],
+  standInOf: (gone: string) => Container | undefined,
+): readonly string[] {
+  const denied = rows.filter(({ gone, after }) => gone === true && !after);
+  const names = [...new Set(denied.map(({ container = "" }) => container))]
+    .filter((name) => standInOf(name) === undefined)
+    .toSorted();
+  if (names.length === 0) return [];
+  const more = names.length > mostListed ? ` and ${names.length - mostListed} more` : "";
+  return [
+    `containers that are gone are judged without labels of their own, as those that they had are not known any more: ${names.slice(0, mostListed).join(", ")}${more}`,
+  ];
 }
 
 /** A container's label as it might be. */
@@ -127,7 +186,13 @@ function assertOneLabelEach(proposals: readonly OwnProposal[]): void {
 
 function readProposal(source: string, text: string, presets: Presets): EntryList {
   const entries = requireEntries(text, presets, source);
-  return { id: -1, source, entries, digest: digestOf(entries.map(describeEntry)), endsAtMs: undefined };
+  return {
+    id: proposedId,
+    source,
+    entries,
+    digest: digestOf(entries.map(describeEntry)),
+    endsAtMs: undefined,
+  };
 }
 
 /** The lists with what is proposed in place of the label's; as they are where nothing is. */

@@ -11,36 +11,43 @@ import {
   type SeenLookup,
 } from "./observed.ts";
 
-export interface ProposedPolicy {
-  readonly inside: Inside;
-  readonly nowMs: number;
-  /** What the proposed label says of a container, with the lists that stay. */
+/** What lists say of containers. */
+export interface ListViews {
   readonly onNetwork: (container: Doer | undefined) => LabelView;
-  /** What its other guarded networks say. */
+  /** On its other guarded networks. */
   readonly elsewhere: (container: Doer | undefined) => readonly LabelView[];
 }
 
-/** Every lookup and connection, with both verdicts; those that change first. */
+export interface ProposedPolicy {
+  readonly inside: Inside;
+  readonly nowMs: number;
+  /** The labels to try, with the lists that stay. */
+  readonly tried: ListViews;
+  /** The lists in force. */
+  readonly present: ListViews;
+  /** By the first digits of its id. */
+  readonly isGone: (containerId: string) => boolean;
+}
+
+/** Every lookup and connection, as it was judged, as it would be now, and by the labels to try; what these change first. */
 export function replay({ lookups, connections }: Observation, policy: ProposedPolicy): ReplayedRow[] {
-  const views = new Map<string | undefined, { here: LabelView; all: readonly LabelView[] }>();
-  const viewsOf = (container: Doer | undefined) => {
-    const known = views.get(container?.id);
-    if (known !== undefined) return known;
-    const here = policy.onNetwork(container);
-    const view = { here, all: [here, ...policy.elsewhere(container)] };
-    views.set(container?.id, view);
-    return view;
-  };
+  const tried = remembered(policy.tried);
+  const present = remembered(policy.present);
+  const doerOf = (container: Doer | undefined): Pick<ReplayedRow, "container" | "gone"> => ({
+    container: container?.name,
+    ...(container !== undefined && policy.isGone(container.id) ? { gone: true } : {}),
+  });
   const rows: ReplayedRow[] = [
     ...lookups.map((lookup) => {
       const { asker, container, domain, type, allowed, trouble, count } = lookup;
       return {
         kind: "lookup" as const,
         address: asker,
-        container: container?.name,
+        ...doerOf(container),
         what: type === undefined ? domain : `${domain} ${type}`,
         before: allowed && trouble !== "private" && trouble !== "type",
-        ...afterLookup(lookup, viewsOf(container).all, policy),
+        now: afterLookup(lookup, present(container).all, policy).after,
+        ...afterLookup(lookup, tried(container).all, policy),
         count,
       };
     }),
@@ -49,15 +56,35 @@ export function replay({ lookups, connections }: Observation, policy: ProposedPo
       return {
         kind: "connection" as const,
         address: asker,
-        container: container?.name,
+        ...doerOf(container),
         what: `${destination} ${renderDenied(ipProtocol, port ?? 0)}${names.length === 0 ? "" : ` (${names.join(", ")})`}`,
         before: allowed,
-        ...afterConnection(connection, viewsOf(container).here),
+        now: afterConnection(connection, present(container).here).after,
+        ...afterConnection(connection, tried(container).here),
         count: packets,
       };
     }),
   ];
-  return rows.toSorted((a, b) => Number(a.before === a.after) - Number(b.before === b.after));
+  const order = ({ before, now, after }: ReplayedRow): number => (now !== after ? 0 : before !== now ? 1 : 2);
+  return rows.toSorted((a, b) => order(a) - order(b));
+}
+
+interface Views {
+  readonly here: LabelView;
+  readonly all: readonly LabelView[];
+}
+
+/** Each container's views are made once. */
+function remembered({ onNetwork, elsewhere }: ListViews): (container: Doer | undefined) => Views {
+  const known = new Map<string | undefined, Views>();
+  return (container) => {
+    const found = known.get(container?.id);
+    if (found !== undefined) return found;
+    const here = onNetwork(container);
+    const views = { here, all: [here, ...elsewhere(container)] };
+    known.set(container?.id, views);
+    return views;
+  };
 }
 
 type After = Pick<ReplayedRow, "after" | "why">;

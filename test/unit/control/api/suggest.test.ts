@@ -202,11 +202,11 @@ test("suggest: types of records are printed beside the entries, those that the l
   assert.equal(await printed("SSHFP"), "      dockerwall.types: >-\n        NAPTR\n        SSHFP\n");
 });
 
-/** What would be allowed that was not, and the other way round. */
+/** What would be allowed that is not, and the other way round. */
 async function changes(allow: string | undefined, ...own: string[]): Promise<string[]> {
   const { rows } = await replayOn({ network: "app", allow, own }, inForce, sources);
   return rows
-    .filter(({ before, after }) => before !== after)
+    .filter(({ now, after }) => now !== after)
     .map(({ container, what, after }) => `${after ? "+" : "-"} ${container} ${what}`)
     .toSorted();
 }
@@ -227,12 +227,92 @@ test("replay: labels of the network and of containers, of all containers of a se
   ]);
 });
 
+const madeAnew = sourcesOf(
+  [
+    { ...asked("shop-web-1", "one.example.com"), container: { id: "former-1", name: "shop-web-1" } },
+    { ...asked("shop-web-7", "one.example.com"), container: { id: "former-7", name: "shop-web-7" } },
+    {
+      ...asked("shop-web-2", "one.example.com"),
+      container: { id: "former-2", name: "0123456789ab_shop-web-2" },
+    },
+    asked("job", "one.example.com"),
+    asked("shop-web-x-1", "one.example.com"),
+  ],
+  [],
+);
+
+test("replay: a service's label, for its containers that are gone, too", async () => {
+  const tried = async (own: readonly string[], within = inForce) => {
+    const { rows, warnings } = await replayOn({ network: "app", own }, within, madeAnew);
+    return [
+      ...rows.map(({ container, gone, after }) => `${after ? "+" : "-"} ${container} ${gone}`).toSorted(),
+      ...warnings,
+    ];
+  };
+  const unknown =
+    "containers that are gone are judged without labels of their own, as those that they had are not known any more: job, shop-web-x-1";
+  assert.deepEqual(await tried(["web=one.example.com"]), [
+    "+ 0123456789ab_shop-web-2 true",
+    "+ shop-web-1 true",
+    "+ shop-web-7 true",
+    "- job true",
+    "- shop-web-x-1 true",
+    unknown,
+  ]);
+  // What is tried for one of several need not be meant for another that is gone.
+  assert.deepEqual(await tried(["shop-web-1=one.example.com"]), [
+    "+ shop-web-1 true",
+    "- 0123456789ab_shop-web-2 true",
+    "- job true",
+    "- shop-web-7 true",
+    "- shop-web-x-1 true",
+    unknown.replace("shop-web-x-1", "shop-web-7, shop-web-x-1"),
+  ]);
+});
+
+test("replay: labels that are not named count as they are, for those that are gone, too", async () => {
+  const own = { ...listOf("one.example.com"), source: 'container "shop-web-1", label dockerwall.allow' };
+  const services = [{ containerId: "shop-web-1", name: "shop-web-1", addresses: [], lists: [own] }];
+  const { classification } = inForce;
+  const within = {
+    ...inForce,
+    classification: { ...classification, containers: { ...classification.containers, services } },
+  };
+  const { rows } = await replayOn({ network: "app", allow: "" }, within, madeAnew);
+  const allowed = rows.filter(({ after }) => after).map(({ container }) => container);
+  assert.deepEqual(allowed, ["shop-web-1"]);
+});
+
+test("replay: what the labels change is told from what has changed without them", async () => {
+  const before = (domain: string, allowed: boolean): LookupTally => ({ ...asked("tool", domain), allowed });
+  const seen = sourcesOf(
+    [
+      before("made.example.com", false),
+      before("lost.example.com", true),
+      before("www.example.com", true),
+      before("new.example.com", false),
+    ],
+    [],
+  );
+  const { rows } = await replayOn({ network: "app", allow: "new.example.com" }, inForce, seen);
+  assert.deepEqual(
+    rows.map((row) => [row.what, row.before, row.now, row.after]),
+    [
+      ["new.example.com", false, false, true],
+      ["www.example.com", true, true, false],
+      ["lost.example.com", true, false, false],
+      ["made.example.com", false, true, true],
+    ],
+  );
+});
+
 test("replay: what is to be known of the labels to try", async () => {
   const tried = (allow: string | undefined, ...own: string[]) =>
     replayOn({ network: "app", allow, own }, inForce, sources);
   assert.deepEqual((await tried("*.co.uk", "web=*.github.io")).warnings, [
     '--allow: entry "*.co.uk" covers names that anyone can register below co.uk; name only those you need',
     'web: entry "*.github.io" covers names that anyone can register below github.io; name only those you need',
+    "containers that are gone are judged without labels of their own, as those that they had are not known any more: job",
   ]);
   await assert.rejects(() => tried("*"), /--allow: entry "\*" at column 1/);
   await assert.rejects(() => tried(undefined, "web=*"), /web: entry "\*" at column 1/);

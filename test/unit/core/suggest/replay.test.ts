@@ -87,7 +87,8 @@ const cases: readonly [label: string, denied: readonly string[]][] = [
 for (const [label, denied] of cases)
   test(`replay of ${label}`, () => {
     const view = labelView(home, [listOf(label)], inside, 0);
-    const rows = replay(seen, { inside, nowMs: 0, onNetwork: () => view, elsewhere: () => [] });
+    const views = { onNetwork: () => view, elsewhere: () => [] };
+    const rows = replay(seen, { inside, nowMs: 0, tried: views, present: views, isGone: () => false });
     assert.deepEqual(
       rows
         .filter(({ after }) => !after)
