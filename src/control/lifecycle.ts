@@ -6,6 +6,8 @@ import { DockerwallError } from "../errors.ts";
 
 export interface Lifecycle {
   readonly state: DaemonState;
+  /** Since when, by the clock that it was given. */
+  readonly sinceMs: number;
   /** Moves to another state; does nothing if already there. @throws DockerwallError INTERNAL */
   become(next: DaemonState): void;
   /** While the wall is in force: `degraded` if something is unwell, else `enforcing`. */
@@ -14,9 +16,13 @@ export interface Lifecycle {
   assertAmong(states: readonly DaemonState[]): void;
 }
 
-/** Calls `onChange` at every transition. */
-export function createLifecycle(onChange: (from: DaemonState, to: DaemonState) => void): Lifecycle {
+/** Calls `onChange` at every transition. @param nowMs the clock that only goes forward */
+export function createLifecycle(
+  onChange: (from: DaemonState, to: DaemonState) => void,
+  nowMs: () => number,
+): Lifecycle {
   let state: DaemonState = "starting";
+  let sinceMs = nowMs();
 
   function become(next: DaemonState): void {
     if (next === state) return;
@@ -24,12 +30,16 @@ export function createLifecycle(onChange: (from: DaemonState, to: DaemonState) =
       throw new DockerwallError("INTERNAL", `a daemon that is ${state} cannot become ${next}`);
     const from = state;
     state = next;
+    sinceMs = nowMs();
     onChange(from, next);
   }
 
   return {
     get state() {
       return state;
+    },
+    get sinceMs() {
+      return sinceMs;
     },
     become,
     observe(unwell) {

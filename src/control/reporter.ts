@@ -6,7 +6,7 @@ import { readCounters } from "../core/counters/registry.ts";
 import type { DeniedRecord } from "../core/journal/denied-record.ts";
 import { buildReport } from "../core/journal/report.ts";
 import type { DropEnd, ResolverReport, StatsReport, StatusReport } from "../core/model/report.ts";
-import { type DaemonState, isGone } from "../core/model/state.ts";
+import { isGone } from "../core/model/state.ts";
 import { shortId, type Topology } from "../core/model/topology.ts";
 import { type Override, type OverrideTarget, targetKey } from "../core/policy/override.ts";
 import type { ProblemPlace } from "../core/status/problems.ts";
@@ -16,6 +16,7 @@ import type { Backend } from "../edge/kernel/iptables/tools.ts";
 import { epochMs } from "../edge/kernel/monotonic.ts";
 import { readTables } from "../edge/kernel/tables.ts";
 import type { History } from "./history/history.ts";
+import type { Lifecycle } from "./lifecycle.ts";
 import { reportOverrides } from "./overrides.ts";
 import { TableWatch } from "./reporter/table-watch.ts";
 import { type Statement, Told } from "./reporter/told.ts";
@@ -28,8 +29,7 @@ export interface ReporterOptions {
   /** Milliseconds of the clock that only goes forward. */
   readonly nowMs: () => number;
   readonly history: History;
-  /** The daemon's state. */
-  readonly state: () => DaemonState;
+  readonly lifecycle: Pick<Lifecycle, "state" | "sinceMs">;
   /** Called when a problem or a warning appears or changes, and when it is gone. */
   readonly onStatement: (statement: Statement) => void;
   /** Called when the problems may have changed. */
@@ -76,13 +76,14 @@ export type EndOf = (record: DeniedRecord) => DropEnd | undefined;
 
 export function createReporter(options: ReporterOptions): Reporter {
   const version = readVersion();
-  const { nowMs } = options;
-  const sinceMs = nowMs();
+  const { nowMs, lifecycle } = options;
+  const startedMs = nowMs();
   const told = new Told();
   const tables = new TableWatch(() => ({ ...readTables(options.queues), setsFull: options.history.full() }));
   const changes = new EventTarget();
   const tellChange = (): void => void changes.dispatchEvent(new Event("change"));
   const toldProblems = new ToldProblems((statement) => {
+    settle();
     options.onStatement(statement);
     options.onChange(unwell());
     tellChange();
@@ -90,17 +91,20 @@ export function createReporter(options: ReporterOptions): Reporter {
   const { problems } = toldProblems;
 
   const unwell = (): boolean =>
-    isUnwell({ problems, classification: told.classification, state: options.state() });
+    isUnwell({ problems, classification: told.classification, state: lifecycle.state });
+  const settle = (): void => told.settle(problems, nowMs());
 
   return {
     onClassified(topology, next) {
       options.history.usePicture(topology, next);
-      const fresh = told.learn(topology, next, options.circles(topology, next), nowMs());
+      const fresh = told.learn(topology, next, options.circles(topology, next));
+      settle();
       for (const statement of fresh) options.onStatement(statement);
       options.onChange(unwell());
     },
     onEnforced(ids) {
       told.adopted = new Set(ids);
+      settle();
       tellChange();
     },
     changes,
@@ -119,10 +123,9 @@ export function createReporter(options: ReporterOptions): Reporter {
     onProblem: (place, problem) => toldProblems.note(place, problem),
     clearProblem: (place) => toldProblems.clear(place),
     isUnwell: unwell,
-    status() {
-      const state = options.state();
-      const full = isGone(state) ? [] : tables.look(nowMs());
-      return buildStatus({ ...told, ...factsOf(options, told, full), state, problems, version, sinceMs });
+    status: () => {
+      const full = isGone(lifecycle.state) ? [] : tables.look(nowMs());
+      return buildStatus({ ...told, ...factsOf(options, told, full), problems, version, startedMs });
     },
     stats: (endsOf) => statsOf(options, told, endsOf),
   };
@@ -147,7 +150,10 @@ async function statsOf(
 
 /** What a status says besides what has been told, as it is now; `full` are the tables that are full, in sentences. */
 function factsOf(options: ReporterOptions, told: Told, full: readonly string[]) {
+  const { state, sinceMs } = options.lifecycle;
   return {
+    state,
+    sinceMs,
     engine: options.engineVersion(),
     backend: options.backend,
     counters: sumReadings([...readCounters(), ...told.counters]),

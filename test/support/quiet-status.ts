@@ -7,6 +7,7 @@ export const quietStatus: StatusReport = {
   held: [],
   version: "0",
   sinceMs: 0,
+  startedMs: 0,
   engine: undefined,
   backend: "nft",
   capture: { sandboxes: 0, problem: undefined },

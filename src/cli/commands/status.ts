@@ -42,12 +42,13 @@ function renderCapture({ sandboxes, problem }: StatusReport["capture"]): string 
 export function renderStatus(report: StatusReport, nowMs: number, styled: boolean): string {
   const { engine, capture } = report;
   const since = renderSpan(nowMs - report.sinceMs);
+  const uptime = renderSpan(nowMs - report.startedMs);
   const engineLine =
     engine === undefined
       ? "not reached yet"
       : `${printable(engine.version)} (API ${printable(engine.apiVersion)})`;
   return [
-    bold(`dockerwall ${printable(report.version)}: ${report.state} for ${since}\n`, styled),
+    bold(`dockerwall ${printable(report.version)}: ${report.state} for ${since}, up ${uptime}\n`, styled),
     ...(isInForce(report.state) ? [] : [`State:   ${stateSentences[report.state]}\n`]),
     `Engine:  ${engineLine}\n`,
     `Rules:   iptables-${report.backend}\n`,

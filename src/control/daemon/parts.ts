@@ -123,12 +123,12 @@ export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts 
 }
 
 function makeLifecycle(log: Log): Lifecycle {
-  return createLifecycle((from, state) =>
+  return createLifecycle((from, state) => {
     log.info(from === "degraded" && state === "enforcing" ? "recovered" : "state", {
       state,
       ...(state === "degraded" ? {} : { problem: stateSentences[state] }),
-    }),
-  );
+    });
+  }, monotonicMs);
 }
 
 function makeHistory({ config, log, host }: Ground): History {
@@ -206,7 +206,7 @@ function makeReporter(
       engineQueueNumber(config.queueNumber),
       unsettledQueueNumber(config.queueNumber),
     ],
-    state: () => lifecycle.state,
+    lifecycle,
     onStatement: (statement) => logStatement(log, statement),
     onChange: (unwell) => lifecycle.observe(unwell),
     overrides: open.overrides.current,

@@ -4,7 +4,8 @@ import type { Classification } from "../../core/classify/networks.ts";
 import type { CounterReading } from "../../core/counters/reading.ts";
 import type { ResolverReport } from "../../core/model/report.ts";
 import type { Topology } from "../../core/model/topology.ts";
-import { guardedSinceOf } from "../../core/status/networks.ts";
+import { enforcedAmong, type NetworkStanding, networkStandings } from "../../core/status/networks.ts";
+import type { Problems } from "../../core/status/problems.ts";
 
 /** What there is to say of what was found, or is no longer so. */
 export interface Statement {
@@ -20,7 +21,7 @@ export class Told {
   /** Resolvers that cannot answer, one sentence each. */
   circles: readonly string[] = [];
   /** By network id. */
-  guardedSince: ReadonlyMap<string, number> = new Map();
+  standings: ReadonlyMap<string, NetworkStanding> = new Map();
   /** Ids of the networks that the data plane decides for. */
   adopted: ReadonlySet<string> = new Set();
   /** Why lookups do not arrive at the usual port, at most one sentence. */
@@ -42,7 +43,6 @@ export class Told {
     { containers }: Pick<Topology, "containers">,
     classification: Classification,
     circles: readonly string[],
-    nowMs: number,
   ): readonly Statement[] {
     const before = this.#sentences;
     const now = bySentence(statementsOf(classification, circles));
@@ -50,8 +50,15 @@ export class Told {
     this.classification = classification;
     this.containers = containers;
     this.circles = circles;
-    this.guardedSince = guardedSinceOf(this.guardedSince, classification, nowMs);
     return changes(before, now);
+  }
+
+  /** Notes in which state each network is now. */
+  settle(problems: Pick<Problems, "areDecisive">, nowMs: number): void {
+    const { classification, adopted } = this;
+    if (classification === undefined) return;
+    const enforced = enforcedAmong(adopted, problems);
+    this.standings = networkStandings(this.standings, { classification, enforced }, nowMs);
   }
 
   /** Learns why lookups do not arrive at the usual port, if so. @returns what is to be said of it */

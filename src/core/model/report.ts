@@ -122,6 +122,7 @@ export interface NetworkStatus {
   readonly mode: "enforce" | "audit";
   /** What its other labels say, one phrase each; none for what goes without saying. */
   readonly labels: readonly string[];
+  /** Since when it is in this state. */
   readonly sinceMs: number;
   /** Bad entries, containers that are not contained, … each one sentence. */
   readonly problems: readonly string[];
@@ -139,7 +140,10 @@ export interface StatusReport {
   /** True if the daemon can do its work, whatever labels, files and single containers do: the image's HEALTHCHECK asks for it. */
   readonly healthy: boolean;
   readonly version: string;
+  /** Since when the daemon is in this state. */
   readonly sinceMs: number;
+  /** When the daemon was started. */
+  readonly startedMs: number;
   readonly engine: { readonly version: string; readonly apiVersion: string } | undefined;
   readonly backend: "nft" | "legacy";
   readonly capture: {

@@ -6,22 +6,30 @@ import { renderPrefix } from "../model/address.ts";
 import type { NetworkStatus } from "../model/report.ts";
 import type { Network } from "../model/topology.ts";
 import { reportLists } from "./lists.ts";
+import type { Problems } from "./problems.ts";
+
+export interface NetworkStanding {
+  readonly state: NetworkStatus["state"];
+  /** By the clock that only goes forward. */
+  readonly sinceMs: number;
+}
 
 export interface NetworkFacts {
   readonly classification: Classification;
   /** Ids of the networks that rules, sets and data plane enforce; none while the kernel refuses what it should hold. */
   readonly enforced: ReadonlySet<string>;
-  /** By network id; by the clock that only goes forward. */
-  readonly guardedSince: ReadonlyMap<string, number>;
-  /** The daemon's start, by the same clock. */
-  readonly sinceMs: number;
+  /** By network id. */
+  readonly standings: ReadonlyMap<string, NetworkStanding>;
+  /** The daemon's start, by the clock that only goes forward. */
+  readonly startedMs: number;
   /** A moment of that clock in milliseconds since the epoch. */
   readonly epochMs: (ms: number) => number;
 }
 
 /** The networks that carry the label, those that are guarded first. */
 export function networkStatuses(facts: NetworkFacts): NetworkStatus[] {
-  const { classification, enforced, guardedSince, sinceMs, epochMs } = facts;
+  const { classification, enforced, standings, startedMs, epochMs } = facts;
+  const sinceOf = ({ id }: Pick<Network, "id">): number => epochMs(standings.get(id)?.sinceMs ?? startedMs);
   const problemsOf = ({ id }: Pick<Network, "id">): readonly string[] =>
     classification.problems.get(id) ?? [];
   return [
@@ -30,12 +38,12 @@ export function networkStatuses(facts: NetworkFacts): NetworkStatus[] {
       id: network.id,
       bridge: network.bridge,
       subnets: network.subnets.map(renderPrefix),
-      state: enforced.has(network.id) ? ("enforced" as const) : ("not-enforced" as const),
+      state: stateOf(network, enforced),
       entries: network.lists.reduce((sum, { entries }) => sum + entries.length, 0),
       lists: reportLists({ kind: "network", name: network.name }, network.lists),
       mode: network.labels.mode,
       labels: shownLabels(network.labels),
-      sinceMs: epochMs(guardedSince.get(network.id) ?? sinceMs),
+      sinceMs: sinceOf(network),
       problems: problemsOf(network),
     })),
     ...classification.refused.map((network) => ({
@@ -48,7 +56,7 @@ export function networkStatuses(facts: NetworkFacts): NetworkStatus[] {
       lists: [],
       mode: "enforce" as const,
       labels: [],
-      sinceMs: epochMs(sinceMs),
+      sinceMs: sinceOf(network),
       problems: problemsOf(network),
     })),
   ];
@@ -60,11 +68,30 @@ export function unlistedProblems({ guarded, refused, problems }: Classification)
   return [...problems].flatMap(([id, sentences]) => (listed.has(id) ? [] : sentences));
 }
 
-/** Since when each network has been guarded, with the guarded networks of now. */
-export function guardedSinceOf(
-  before: ReadonlyMap<string, number>,
-  { guarded }: Pick<Classification, "guarded">,
+/** In which state each network is, and since when: with those of before. */
+export function networkStandings(
+  before: ReadonlyMap<string, NetworkStanding>,
+  { classification, enforced }: Pick<NetworkFacts, "classification" | "enforced">,
   nowMs: number,
-): ReadonlyMap<string, number> {
-  return new Map(guarded.map(({ id }) => [id, before.get(id) ?? nowMs]));
+): ReadonlyMap<string, NetworkStanding> {
+  const standing = (id: string, state: NetworkStanding["state"]): [string, NetworkStanding] => {
+    const last = before.get(id);
+    return [id, last?.state === state ? last : { state, sinceMs: nowMs }];
+  };
+  return new Map([
+    ...classification.refused.map(({ id }) => standing(id, "refused")),
+    ...classification.guarded.map((network) => standing(network.id, stateOf(network, enforced))),
+  ]);
+}
+
+/** Of the networks that the data plane decides for, those that are enforced: none while a problem undoes all. */
+export function enforcedAmong(
+  adopted: ReadonlySet<string>,
+  { areDecisive }: Pick<Problems, "areDecisive">,
+): ReadonlySet<string> {
+  return areDecisive ? new Set() : adopted;
+}
+
+function stateOf({ id }: Pick<Network, "id">, enforced: ReadonlySet<string>): "enforced" | "not-enforced" {
+  return enforced.has(id) ? "enforced" : "not-enforced";
 }

@@ -4,14 +4,16 @@ import type { Classification } from "../classify/networks.ts";
 import type { NetworkStatus, StatusReport } from "../model/report.ts";
 import { isGone, isInForce } from "../model/state.ts";
 import { reportContainers } from "./lists.ts";
-import { type NetworkFacts, networkStatuses, unlistedProblems } from "./networks.ts";
+import { enforcedAmong, type NetworkFacts, networkStatuses, unlistedProblems } from "./networks.ts";
 import type { Problems } from "./problems.ts";
 
 type Copied = "state" | "version" | "engine" | "backend" | "resolver" | "counters" | "overrides";
 
 export interface StatusFacts
   extends Pick<StatusReport, Copied | "quarantined">,
-    Pick<NetworkFacts, "guardedSince" | "sinceMs" | "epochMs"> {
+    Pick<NetworkFacts, "standings" | "startedMs" | "epochMs"> {
+  /** Since when the daemon is in its state, by the clock that only goes forward. */
+  readonly sinceMs: number;
   readonly problems: Problems;
   /** Undefined before the first picture. */
   readonly classification: Classification | undefined;
@@ -30,6 +32,7 @@ export function buildStatus(facts: StatusFacts): StatusReport {
     healthy: isInForce(state) && problems.areBearable,
     version,
     sinceMs: facts.epochMs(facts.sinceMs),
+    startedMs: facts.epochMs(facts.startedMs),
     engine,
     backend,
     capture: { sandboxes: facts.sandboxes, problem: problems.at("capture") ?? problems.at("sandboxes") },
@@ -65,11 +68,10 @@ function listedNetworks({
   ...since
 }: Pick<
   StatusFacts,
-  "problems" | "classification" | "state" | "adopted" | "guardedSince" | "sinceMs" | "epochMs"
+  "problems" | "classification" | "state" | "adopted" | "standings" | "startedMs" | "epochMs"
 >): readonly NetworkStatus[] {
   if (classification === undefined || !isInForce(state)) return [];
-  const enforced: ReadonlySet<string> = problems.areDecisive ? new Set() : adopted;
-  return networkStatuses({ ...since, classification, enforced });
+  return networkStatuses({ ...since, classification, enforced: enforcedAmong(adopted, problems) });
 }
 
 type Present = Pick<

@@ -49,7 +49,7 @@ const reconcileEveryMs = 5_000;
 export function startDaemon({ kernel, host, policyFile, reads }: SequenceDaemonOptions): SequenceDaemon {
   const adopts = !kernel.isClean();
   const hand = kernel.newHand();
-  const lifecycle = createLifecycle(() => undefined);
+  const lifecycle = createLifecycle(() => undefined, Date.now);
   const acting = new DisposableStack();
   let seen: Topology = { networks: [], containers: [] };
   let readAtMs: number | undefined;

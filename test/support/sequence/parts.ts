@@ -89,7 +89,7 @@ export function createParts(options: PartsOptions): Parts {
     backend: "legacy",
     nowMs: Date.now,
     history,
-    state: () => lifecycle.state,
+    lifecycle,
     onStatement: () => undefined,
     onChange: (unwell) => lifecycle.observe(unwell),
     queues: [],

@@ -202,6 +202,7 @@ const enforcing: StatusReport = {
   held: [],
   version: "0.1.0",
   sinceMs: nowMs - 3_700_000,
+  startedMs: nowMs - 172_900_000,
   engine: { version: "28.5.2", apiVersion: "1.51" },
   backend: "nft",
   capture: { sandboxes: 1, problem: undefined },
@@ -250,7 +251,7 @@ const statuses: readonly {
     name: "all is well",
     report: enforcing,
     lines: [
-      "dockerwall 0.1.0: enforcing for 1h",
+      "dockerwall 0.1.0: enforcing for 1h, up 2d",
       "Engine:  28.5.2 (API 1.51)",
       "Rules:   iptables-nft",
       "Capture: gateway and 1 sandbox",
@@ -285,7 +286,7 @@ const statuses: readonly {
       ],
     },
     lines: [
-      "dockerwall 0.1.0: enforcing for 1h",
+      "dockerwall 0.1.0: enforcing for 1h, up 2d",
       "Engine:  28.5.2 (API 1.51)",
       "Rules:   iptables-nft",
       "Capture: gateway and 1 sandbox",
@@ -316,7 +317,7 @@ const statuses: readonly {
       networks: [],
     },
     lines: [
-      "dockerwall 0.1.0: enforcing for 1h",
+      "dockerwall 0.1.0: enforcing for 1h, up 2d",
       "Engine:  28.5.2 (API 1.51)",
       "Rules:   iptables-nft",
       "Capture: gateway and 1 sandbox; the lookups of 1 container(s) cannot be captured, sandbox 5a4d: why",
@@ -350,7 +351,7 @@ const statuses: readonly {
       ],
     },
     lines: [
-      "dockerwall 0.1.0: degraded for 1h",
+      "dockerwall 0.1.0: degraded for 1h, up 2d",
       "Engine:  not reached yet",
       "Rules:   iptables-legacy",
       "Capture: gateway only: no dockerd process is visible",
@@ -375,7 +376,7 @@ const statuses: readonly {
       ],
     },
     lines: [
-      "dockerwall 0.1.0: enforcing for 1h",
+      "dockerwall 0.1.0: enforcing for 1h, up 2d",
       "Engine:  28.5.2 (API 1.51)",
       "Rules:   iptables-nft",
       "Capture: gateway and 1 sandbox",
@@ -408,7 +409,7 @@ const statuses: readonly {
       ],
     },
     lines: [
-      "dockerwall 0.1.0: enforcing for 1h",
+      "dockerwall 0.1.0: enforcing for 1h, up 2d",
       "Engine:  28.5.2 (API 1.51)",
       "Rules:   iptables-nft",
       "Capture: gateway and 1 sandbox",
@@ -433,7 +434,7 @@ const statuses: readonly {
     name: "nothing to guard",
     report: { ...enforcing, networks: [] },
     lines: [
-      "dockerwall 0.1.0: enforcing for 1h",
+      "dockerwall 0.1.0: enforcing for 1h, up 2d",
       "Engine:  28.5.2 (API 1.51)",
       "Rules:   iptables-nft",
       "Capture: gateway and 1 sandbox",

@@ -93,7 +93,10 @@ function start(
   };
   const enforcement = createEnforcement({
     wall: wall as Wall,
-    lifecycle: createLifecycle(() => undefined),
+    lifecycle: createLifecycle(
+      () => undefined,
+      () => 0,
+    ),
     reporter: reporter as Reporter,
     log: createLog("error"),
     inventory: { current: () => topology, readings: () => readings, isReading },

@@ -25,7 +25,10 @@ const ways: Readonly<Record<DaemonState, readonly DaemonState[]>> = {
 };
 
 function at(state: DaemonState): ReturnType<typeof createLifecycle> {
-  const lifecycle = createLifecycle(() => undefined);
+  const lifecycle = createLifecycle(
+    () => undefined,
+    () => 0,
+  );
   for (const step of ways[state]) lifecycle.become(step);
   assert.equal(lifecycle.state, state);
   return lifecycle;
@@ -43,7 +46,10 @@ describe("a daemon's state", () => {
 
   it("is reported with each transition, once", () => {
     const told: string[] = [];
-    const lifecycle = createLifecycle((from, to) => told.push(`${from} ${to}`));
+    const lifecycle = createLifecycle(
+      (from, to) => told.push(`${from} ${to}`),
+      () => 0,
+    );
     lifecycle.observe(true);
     lifecycle.become("enforcing");
     for (const unwell of [false, true, true, false]) lifecycle.observe(unwell);
@@ -58,6 +64,22 @@ describe("a daemon's state", () => {
       "enforcing uninstalling",
       "uninstalling uninstalled",
     ]);
+  });
+
+  it("has lasted since the last transition", () => {
+    let nowMs = 1;
+    const lifecycle = createLifecycle(
+      () => undefined,
+      () => nowMs,
+    );
+    const since: number[] = [];
+    for (const unwell of [undefined, false, false, true, true]) {
+      if (unwell === undefined) lifecycle.become("enforcing");
+      else lifecycle.observe(unwell);
+      since.push(lifecycle.sinceMs);
+      nowMs += 1;
+    }
+    assert.deepEqual(since, [1, 1, 1, 4, 4]);
   });
 
   const refusals: readonly [DaemonState, string | undefined, number][] = [

@@ -49,6 +49,7 @@ interface Watched {
   readonly logged: string[];
   readonly wells: boolean[];
   state: DaemonState;
+  readonly clock: { nowMs: number };
   look(classification: Classification): void;
 }
 
@@ -57,13 +58,19 @@ function watch(): Watched {
   for (const spec of setSpecs()) sets.create(spec);
   const logged: string[] = [];
   const wells: boolean[] = [];
+  const clock = { nowMs: 0 };
   const reporter = createReporter({
     engineVersion: () => ({ version: "28.5.2", apiVersion: "1.51" }),
     backend: "nft",
     queues: [],
-    nowMs: () => 0,
+    nowMs: () => clock.nowMs,
     history: createHistory({ sets, ttlSeconds: 60, nowMs: () => 0, onFailure: () => undefined }),
-    state: () => watched.state,
+    lifecycle: {
+      get state() {
+        return watched.state;
+      },
+      sinceMs: 0,
+    },
     onStatement: ({ kind, sentence }) => logged.push(kind === "problem" ? sentence : `${kind}: ${sentence}`),
     onChange: (unwell) => wells.push(!unwell),
     overrides: () => [
@@ -78,12 +85,47 @@ function watch(): Watched {
     logged,
     wells,
     state: "enforcing",
+    clock,
     look: (classification) => reporter.onClassified({ networks: [], containers: [] }, classification),
   };
   return watched;
 }
 
 describe("a network", () => {
+  it("is in its state since a picture or a problem brought it there", () => {
+    const { reporter, look, clock } = watch();
+    const stand = (): string => {
+      const { state, sinceMs } = reporter.status().networks[0] ?? assert.fail();
+      return `${state} ${Math.round((sinceMs - reporter.status().startedMs) / 100) * 100}`;
+    };
+    const at = (nowMs: number, happens: () => void): string => {
+      clock.nowMs = nowMs;
+      happens();
+      clock.nowMs += 500;
+      return stand();
+    };
+    assert.equal(
+      at(1_000, () => look(classified())),
+      "not-enforced 1000",
+    );
+    assert.equal(
+      at(2_000, () => reporter.onEnforced(["n1"])),
+      "enforced 2000",
+    );
+    assert.equal(
+      at(3_000, () => look(classified())),
+      "enforced 2000",
+    );
+    assert.equal(
+      at(4_000, () => reporter.onProblem("rules", "broken")),
+      "not-enforced 4000",
+    );
+    assert.equal(
+      at(5_000, () => reporter.clearProblem("rules")),
+      "enforced 5000",
+    );
+  });
+
   const places: readonly [ProblemPlace, "enforced" | "not-enforced", healthy: boolean][] = [
     ["rules", "not-enforced", false],
     ["reconcile", "not-enforced", false],

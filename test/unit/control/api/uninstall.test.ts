@@ -7,7 +7,10 @@ import { createLifecycle } from "../../../../src/control/lifecycle.ts";
 
 function start(takeDown: () => Promise<void>) {
   const happened: string[] = [];
-  const lifecycle = createLifecycle((_from, to) => happened.push(to));
+  const lifecycle = createLifecycle(
+    (_from, to) => happened.push(to),
+    () => 0,
+  );
   const uninstall = createUninstall({
     lifecycle,
     takeDown: () => {

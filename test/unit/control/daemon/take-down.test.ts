@@ -44,7 +44,10 @@ function start({ keeps }: { readonly keeps: Set<string> }): Started {
   const enforcement = { idle: async () => undefined } as Parts["enforcement"];
   const removals = [...kernel].map(remove);
   const takeDown = createTakeDown({ acting, enforcement, dataPlane, log, removals });
-  const lifecycle = createLifecycle(() => undefined);
+  const lifecycle = createLifecycle(
+    () => undefined,
+    () => 0,
+  );
   lifecycle.become("enforcing");
   lifecycle.become("uninstalling");
   const nextEngine = { hold: async () => false };
@@ -95,7 +98,10 @@ describe("an uninstall and a stop", () => {
 
   it("exclude each other: one that is asked for while a stop keeps lookups is refused", async () => {
     const { takeDown, happened, parts, kernel } = start({ keeps: new Set() });
-    const lifecycle = createLifecycle(() => undefined);
+    const lifecycle = createLifecycle(
+      () => undefined,
+      () => 0,
+    );
     lifecycle.become("enforcing");
     const asked = Promise.withResolvers<unknown>();
     const flush = async (): Promise<void> => {

@@ -54,7 +54,10 @@ beforeEach(() => {
   enforcement = createEnforcement({
     nowMs: () => 0,
     wall,
-    lifecycle: createLifecycle(() => undefined),
+    lifecycle: createLifecycle(
+      () => undefined,
+      () => 0,
+    ),
     reporter: reporter as Reporter,
     log: createLog("error"),
     inventory: {

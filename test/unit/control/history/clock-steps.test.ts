@@ -41,7 +41,7 @@ beforeEach(() => {
   history = createHistory({ sets, ttlSeconds: 300, nowMs, onFailure });
   reporter = createReporter({
     engineVersion: () => ({ version: "28.5.2", apiVersion: "1.51" }),
-    ...{ backend: "nft", queues: [], nowMs, history, state: () => "enforcing" },
+    ...{ backend: "nft", queues: [], nowMs, history, lifecycle: { state: "enforcing", sinceMs: nowMs() } },
     ...{ onStatement: () => undefined, onChange: () => undefined, overrides: () => [], slowed: [] },
     ...{ quarantined: () => new Set(), circles: () => [] },
   });

@@ -60,7 +60,7 @@ describe("every counter that the product declares", async () => {
       queues: [],
       nowMs: () => 0,
       history: createHistory({ sets, ttlSeconds: 60, nowMs: () => 0, onFailure: () => undefined }),
-      state: () => "enforcing",
+      lifecycle: { state: "enforcing", sinceMs: 0 },
       onStatement: () => undefined,
       onChange: () => undefined,
       overrides: () => [],

@@ -396,7 +396,10 @@ function daemon() {
   const sets = createFakeSets(() => 0);
   for (const spec of setSpecs()) sets.create(spec);
   const logged: string[] = [];
-  const lifecycle = createLifecycle(() => undefined);
+  const lifecycle = createLifecycle(
+    () => undefined,
+    () => 0,
+  );
   lifecycle.become("enforcing");
   const reporter = createReporter({
     engineVersion: () => ({ version: "28.5.2", apiVersion: "1.51" }),
@@ -404,7 +407,7 @@ function daemon() {
     queues: [],
     nowMs: () => 0,
     history: createHistory({ sets, ttlSeconds: 60, nowMs: () => 0, onFailure: () => undefined }),
-    state: () => lifecycle.state,
+    lifecycle,
     onStatement: ({ kind, sentence }) => kind === "solved" || logged.push(sentence),
     onChange: (unwell) => lifecycle.observe(unwell),
     overrides: () => [],

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Classification, ClassifiedNetwork } from "../../../../src/core/classify/networks.ts";
-import { guardedSinceOf, networkStatuses, unlistedProblems } from "../../../../src/core/status/networks.ts";
+import { networkStandings, networkStatuses, unlistedProblems } from "../../../../src/core/status/networks.ts";
 import { type ProblemPlace, Problems } from "../../../../src/core/status/problems.ts";
 import { buildStatus, isUnwell, type StatusFacts } from "../../../../src/core/status/status.ts";
 import { bridgeNetwork, guardedNetwork } from "../../../support/topologies.ts";
@@ -49,7 +49,8 @@ function facts(change: Partial<StatusFacts> = {}): StatusFacts {
     counters: [],
     overrides: [],
     quarantined: [],
-    guardedSince: new Map([["app", 2_000]]),
+    startedMs: 500,
+    standings: new Map([["app", { state: "enforced", sinceMs: 2_000 }]]),
     problems: new Problems(),
     classification: classified(),
     adopted: new Set(["app"]),
@@ -111,37 +112,38 @@ describe("networks", () => {
     assert.deepEqual(states({ classification: undefined }), []);
   });
 
-  it("count from when they were first guarded", () => {
-    const since = guardedSinceOf(
-      new Map([
-        ["app", 1],
-        ["gone", 1],
-      ]),
-      { guarded: [app, web] },
-      5,
-    );
-    assert.deepEqual(
-      [...since],
-      [
-        ["app", 1],
-        ["web", 5],
-      ],
-    );
+  it("count from when they came into their state", () => {
+    const standingsOf = (
+      enforced: readonly string[],
+      nowMs: number,
+      before: ReturnType<typeof networkStandings> = new Map(),
+    ) => networkStandings(before, { classification: classified(), enforced: new Set(enforced) }, nowMs);
+    const first = standingsOf(["app"], 1);
+    const last = standingsOf(["app", "web"], 5, first);
+    const sinceOf = (standings: typeof first): readonly string[] =>
+      [...standings].map(([id, { state, sinceMs }]) => `${id} ${state} ${sinceMs}`).sort();
+    assert.deepEqual(sinceOf(first), ["app enforced 1", "far refused 1", "web not-enforced 1"]);
+    assert.deepEqual(sinceOf(last), ["app enforced 1", "far refused 1", "web enforced 5"]);
     const statuses = networkStatuses({
       classification: classified(),
-      enforced: new Set(),
-      guardedSince: new Map([["app", 2]]),
-      sinceMs: 1,
+      enforced: new Set(["app", "web"]),
+      standings: last,
+      startedMs: 0,
       epochMs: (ms) => 10 + ms,
     });
     assert.deepEqual(
-      statuses.map(({ sinceMs }) => sinceMs),
-      [12, 11, 11],
+      statuses.map(({ id, sinceMs }) => `${id} ${sinceMs}`),
+      ["app 11", "web 15", "far 11"],
     );
   });
 });
 
 describe("a status", () => {
+  it("tells since when the daemon is in its state, and when it started", () => {
+    const { sinceMs, startedMs } = buildStatus(facts());
+    assert.deepEqual([sinceMs, startedMs], [11_000, 10_500]);
+  });
+
   it("lists problems of networks that are not listed, and every warning", () => {
     const { problems, warnings, held } = buildStatus(facts({ problems: noted("capture", "engine") }));
     assert.deepEqual(problems, ["no engine", "a slip"]);
