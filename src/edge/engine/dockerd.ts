@@ -2,7 +2,7 @@
 // the dockerd process whose network namespace is ours, its root, its exec-root.
 
 import { existsSync, openSync, readFileSync, readlinkSync } from "node:fs";
-import { findSocketHolder, linkOf, processesCalled } from "../kernel/proc/socket-holder.ts";
+import { findSocketHolder, linkOf, processesCalled, readText } from "../kernel/proc/socket-holder.ts";
 import { startOf } from "../kernel/proc/start-time.ts";
 import { listenersAt } from "../kernel/unix-diag.ts";
 import { O_PATH } from "./files/small-file.ts";
@@ -36,7 +36,8 @@ const noEngine: FoundSandboxFolder = {
     "no dockerd process of this network namespace can be inspected; run with `pid: host`, `network_mode: host` and the capability SYS_PTRACE",
 };
 
-function openSandboxFolder(pid: number): FoundSandboxFolder {
+/** Of the engine with this process, which may have ended. */
+export function openSandboxFolder(pid: number): FoundSandboxFolder {
   const path = `/proc/${pid}/root${execRootOf(pid)}/netns`;
   try {
     return { path: `/proc/self/fd/${openSync(path, O_PATH)}` };
@@ -131,7 +132,7 @@ function listenerAt(path: string, pids: readonly number[]): number | undefined {
 
 /** dockerd --exec-root, from its command line or its daemon.json; /run/docker by default. */
 function execRootOf(pid: number): string {
-  const args = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  const args = readText(`/proc/${pid}/cmdline`).split("\0");
   const configFile = flagOf(args, "--config-file") ?? "/etc/docker/daemon.json";
   const root =
     flagOf(args, "--exec-root") ?? execRootInFile(`/proc/${pid}/root${configFile}`) ?? "/run/docker";
