@@ -31,7 +31,8 @@ const sinceNumber = 1;
 
 interface Entry {
   readonly number: number;
-  readonly comment: string;
+  /** As the kernel has it; undefined where it may have another, or none. */
+  readonly comment: string | undefined;
 }
 
 /**
@@ -70,13 +71,14 @@ export function createKeptLookups(sets: KernelSets, ttlSeconds: number, startMs:
         chosen(tallies).map((tally) => [idOf(tally), { tally, comment: renderLookup(tally) }]),
       );
       const gone = [...kept].filter(([id]) => !wanted.has(id));
-      for (const [id] of gone) kept.delete(id);
-      const numbers = [...strange.splice(0), ...gone.map(([, { number }]) => number)];
+      const numbers = [...strange, ...gone.map(([, { number }]) => number)];
       if (numbers.length > 0) sets.del(setNames.lookups, numbers.map(numberedKey));
+      strange.length = 0;
+      for (const [id] of gone) kept.delete(id);
       const changed = [...wanted].filter(([id, { comment }]) => kept.get(id)?.comment !== comment);
       const entries = changed.map(([id, { tally, comment }]) => {
         const number = kept.get(id)?.number ?? next++;
-        kept.set(id, { number, comment });
+        kept.set(id, { number, comment: undefined });
         const left = Math.ceil(lifeSeconds - (nowMs - tally.lastSeenMs) / 1000);
         return {
           key: numberedKey(number),
@@ -86,6 +88,10 @@ export function createKeptLookups(sets: KernelSets, ttlSeconds: number, startMs:
       });
       // Without any it says nothing, and runs out.
       if (wanted.size > 0) sets.add(setNames.lookups, [sinceEntry(since, lifeSeconds), ...entries]);
+      for (const [id, { comment }] of changed) {
+        const { number } = kept.get(id) ?? {};
+        if (number !== undefined) kept.set(id, { number, comment });
+      }
     },
   };
 }

@@ -29,8 +29,8 @@ export function createPastDenied(sets: KernelSets, nowMs: number): PastDenied {
 
   function forget(isMeant: (record: DeniedRecord) => boolean): void {
     const gone = kept.numbersOf(isMeant);
-    for (const number of gone) kept.delete(number);
     if (gone.length > 0) sets.del(setNames.past, gone.map(numberedKey));
+    for (const number of gone) kept.delete(number);
   }
 
   function expire(nowMs: number): void {

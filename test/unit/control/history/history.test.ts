@@ -542,3 +542,41 @@ test("only what is kept of lookups is rendered, and what a comment cannot hold t
   assert.equal(sets.list("dockerwall-lookups").length, 1_020 + 1);
   assert.equal(rendered, 1_020);
 });
+
+test("what the kernel refuses to keep, or to forget, is told of to it again", () => {
+  const host = startHost();
+  host.tell(picture([g1], web));
+  for (const name of ["a", "b"]) host.lookUp("198.18.1.2", `${name}.example.com`);
+  host.sets.limit("dockerwall-lookups", 2);
+  host.history().keep();
+  assert.equal(host.sets.list("dockerwall-lookups").length, 2);
+  host.sets.limit("dockerwall-lookups", 100);
+  host.history().keep();
+  assert.equal(host.sets.list("dockerwall-lookups").length, 3);
+  const { del } = host.sets;
+  host.sets.del = () => {
+    throw new Error("no");
+  };
+  host.tell(picture([]));
+  host.history().keep();
+  assert.equal(host.sets.list("dockerwall-lookups").length, 3);
+  host.sets.del = del;
+  host.history().keep();
+  assert.equal(host.sets.list("dockerwall-lookups").length, 1);
+});
+
+test("what was denied is not forgotten before the kernel has", () => {
+  const host = startHost();
+  host.tell(picture([g1], web));
+  host.attempt("198.18.1.2");
+  host.appear("198.18.1.2", "other");
+  const { del } = host.sets;
+  host.sets.del = () => {
+    throw new Error("no");
+  };
+  host.tell(picture([]));
+  assert.equal(host.sets.list("dockerwall-past").length, 1);
+  host.sets.del = del;
+  host.tell(picture([]));
+  assert.equal(host.sets.list("dockerwall-past").length, 0);
+});
