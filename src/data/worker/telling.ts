@@ -16,7 +16,7 @@ export interface Telling {
   readonly lookup: (event: LookupEvent) => void;
   /** One like an earlier one is over. @param kind the same object for all that are alike */
   readonly repeatedLookup: (kind: LookupKind, atMs: number) => void;
-  /** Tells of the lookups that are over by now. */
+  /** Tells of the lookups that are over by now, and of the problems that were spared. Called every now and then. */
   readonly flush: () => void;
   /** A new container has got an address; one message for all of one turn of the event loop. */
   readonly freshAddress: (fresh: FreshAddress) => void;
@@ -29,7 +29,7 @@ export function createTelling(tell: (message: FromDataPlane) => void): Telling {
   let lookups: LookupEvent[] = [];
   let repeated = new Map<LookupKind, { times: number; atMs: number }>();
   let freshAddresses: FreshAddress[] = [];
-  const problem = limitProblems((text) => tell({ kind: "problem", problem: text }));
+  const { problem, tellSpared } = limitProblems((text) => tell({ kind: "problem", problem: text }));
   const failure = (error: unknown): void => problem(messageOf(error));
   const tellFresh = contained(() => {
     if (freshAddresses.length === 0) return;
@@ -40,6 +40,7 @@ export function createTelling(tell: (message: FromDataPlane) => void): Telling {
   /** Lookups before an address passed on are reported before that, and those after it afterwards. */
   function flush(): void {
     tellFresh();
+    tellSpared();
     if (lookups.length + repeated.size === 0) return;
     const repeats = [...repeated].map(([kind, counted]) => ({ ...kind, ...counted }));
     tell({ kind: "lookups", events: [...lookups, ...repeats] });
@@ -63,18 +64,29 @@ export function createTelling(tell: (message: FromDataPlane) => void): Telling {
   };
 }
 
-function limitProblems(tell: (problem: string) => void): (problem: string) => void {
+interface LimitedProblems {
+  readonly problem: (problem: string) => void;
+  /** Tells how many were spared, once their second is over. */
+  readonly tellSpared: () => void;
+}
+
+function limitProblems(tell: (problem: string) => void): LimitedProblems {
   let second = 0;
   let count = 0;
-  return (problem) => {
+  function tellSpared(): void {
     const now = Math.floor(performance.now() / 1000);
-    if (now !== second) {
-      const spared = count - problemsPerSecond;
-      if (spared > 0) tell(`${spared} more problems within one second`);
-      second = now;
-      count = 0;
-    }
-    count += 1;
-    if (count <= problemsPerSecond) tell(problem);
+    if (now === second) return;
+    const spared = count - problemsPerSecond;
+    second = now;
+    count = 0;
+    if (spared > 0) tell(`${spared} more problems within one second`);
+  }
+  return {
+    problem(problem) {
+      tellSpared();
+      count += 1;
+      if (count <= problemsPerSecond) tell(problem);
+    },
+    tellSpared,
   };
 }
