@@ -10,13 +10,18 @@ const droppedPackets = declareCounter({
   words: { one: "packet dropped by a full queue", many: "packets dropped by full queues" },
 });
 
+interface WatchedQueue {
+  /** Packets that it had dropped, by the kernel's count. */
+  readonly dropped: number;
+  readonly recent: ReturnType<typeof createRecentDrops>;
+}
+
 export class TableWatch {
   readonly #read: () => TableReadings;
-  readonly #recentDrops = createRecentDrops();
   /** From the first look on: the kernel counts since the start of the host. */
   #recentlyRefused: Readonly<Record<Family, ReturnType<typeof createRecentDrops>>> | undefined;
-  /** Packets that our queues had dropped at the last look, by the kernel's count. */
-  #dropped = 0;
+  /** Of each queue that there was at the last look. The kernel's count starts with its queue, and anew with another. */
+  #queues: ReadonlyMap<number, WatchedQueue> = new Map();
 
   constructor(read: () => TableReadings) {
     this.#read = read;
@@ -25,10 +30,7 @@ export class TableWatch {
   /** Counts what was dropped since the last look. @returns one sentence for each table that is full */
   look(nowMs: number): readonly string[] {
     const readings = this.#read();
-    const { queueDropped, neighboursRefused } = readings;
-    // The kernel's counter restarts with its queue.
-    droppedPackets.add(queueDropped - (queueDropped < this.#dropped ? 0 : this.#dropped));
-    this.#dropped = queueDropped;
+    const { neighboursRefused } = readings;
     const recently = this.#recentlyRefused ?? {
       4: createRecentDrops(neighboursRefused[4]),
       6: createRecentDrops(neighboursRefused[6]),
@@ -37,8 +39,23 @@ export class TableWatch {
     const refused = (family: Family): number => recently[family](neighboursRefused[family], nowMs);
     return fullTables({
       ...readings,
-      queueDropped: this.#recentDrops(queueDropped, nowMs),
+      queuesDropped: this.#lookAtQueues(readings.queuesDropped, nowMs),
       neighboursRefused: { 4: refused(4), 6: refused(6) },
     });
+  }
+
+  /** @returns what each has dropped lately */
+  #lookAtQueues(now: ReadonlyMap<number, number>, nowMs: number): ReadonlyMap<number, number> {
+    const before = this.#queues;
+    this.#queues = new Map(
+      [...now].map(([number, dropped]) => {
+        const { dropped: last = 0, recent = createRecentDrops() } = before.get(number) ?? {};
+        droppedPackets.add(dropped - (dropped < last ? 0 : last));
+        return [number, { dropped, recent }];
+      }),
+    );
+    return new Map(
+      [...this.#queues].map(([number, { dropped, recent }]) => [number, recent(dropped, nowMs)]),
+    );
   }
 }

@@ -8,8 +8,8 @@ export interface TableReadings {
   readonly limitsFull: readonly string[];
   /** Flows that are tracked and may be tracked, of the whole host; undefined when it cannot be read. */
   readonly flows: { readonly count: number; readonly most: number } | undefined;
-  /** Packets that our queues did not take since they were opened. */
-  readonly queueDropped: number;
+  /** Packets that each of our queues did not take since it was opened, by its number. */
+  readonly queuesDropped: ReadonlyMap<number, number>;
   /** Packets that the kernel dropped since its start, as it had no room for their neighbours, by family. */
   readonly neighboursRefused: Readonly<Record<Family, number>>;
   /** Sets of denied connections, and of owners of addresses, that are full. */
@@ -17,12 +17,13 @@ export interface TableReadings {
 }
 
 /** Columns 5 and 6: the kernel found a queue, or the socket of its reader, full. */
-export function queueDropped(counters: string, queues: readonly number[]): number {
-  return counters
-    .split("\n")
-    .map((line) => line.trim().split(/ +/).map(Number))
-    .filter(([number]) => number !== undefined && queues.includes(number))
-    .reduce((sum, columns) => sum + (columns[5] ?? 0) + (columns[6] ?? 0), 0);
+export function queuesDropped(counters: string, queues: readonly number[]): ReadonlyMap<number, number> {
+  const rows = counters.split("\n").map((line) => line.trim().split(/ +/).map(Number));
+  return new Map(
+    rows.flatMap(([number, , , , , full = 0, lost = 0]) =>
+      number !== undefined && queues.includes(number) ? [[number, full + lost] as const] : [],
+    ),
+  );
 }
 
 /** The sum of a column of hexadecimal numbers, one line for each processor, by its name; 0 where there is none. */
@@ -49,8 +50,9 @@ export function createRecentDrops(before = 0): (total: number, nowMs: number) =>
   let roseAtMs = Number.NEGATIVE_INFINITY;
   return (total, nowMs) => {
     if (total !== last && nowMs - roseAtMs > dropsForMs) base = Math.min(last, total);
-    if (total < last) base = 0;
-    if (total > last) roseAtMs = nowMs;
+    const isAnew = total < last;
+    if (isAnew) base = 0;
+    if (total > (isAnew ? 0 : last)) roseAtMs = nowMs;
     last = total;
     return nowMs - roseAtMs <= dropsForMs ? total - base : 0;
   };
@@ -58,7 +60,8 @@ export function createRecentDrops(before = 0): (total: number, nowMs: number) =>
 
 /** One sentence for each. */
 export function fullTables(readings: TableReadings): string[] {
-  const { limitsFull, flows, queueDropped, setsFull } = readings;
+  const { limitsFull, flows, queuesDropped, setsFull } = readings;
+  const queueDropped = [...queuesDropped.values()].reduce((sum, dropped) => sum + dropped, 0);
   return [
     ...limitsFull.map((name) => `the limit table ${name} is full: packets of further sources are dropped`),
     ...(flows !== undefined && flows.count >= flows.most * 0.9

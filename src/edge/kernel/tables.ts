@@ -2,7 +2,7 @@
 
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { ownersAtMost } from "../../core/firewall/sets.ts";
-import { neighboursRefused, queueDropped, type TableReadings } from "../../core/status/full-tables.ts";
+import { neighboursRefused, queuesDropped, type TableReadings } from "../../core/status/full-tables.ts";
 
 const folders = ["/proc/net/ipt_hashlimit", "/proc/net/ip6t_hashlimit"];
 const NEWLINE = 10;
@@ -13,7 +13,7 @@ export function readTables(queues: readonly number[]): Omit<TableReadings, "sets
   return {
     limitsFull: folders.flatMap(fullIn),
     flows: readFlowCount(),
-    queueDropped: queueDropped(counters, queues),
+    queuesDropped: queuesDropped(counters, queues),
     neighboursRefused: { 4: neighboursRefusedIn("arp_cache"), 6: neighboursRefusedIn("ndisc_cache") },
   };
 }

@@ -12,7 +12,7 @@ test("packets that were dropped are counted once, also when the kernel counts fr
   const watch = new TableWatch(() => ({
     limitsFull: ["dockerwall-first"],
     flows: undefined,
-    queueDropped,
+    queuesDropped: new Map([[1, queueDropped]]),
     neighboursRefused: { 4: 0, 6: 0 },
     setsFull: [],
   }));
@@ -32,12 +32,37 @@ test("packets that were dropped are counted once, also when the kernel counts fr
   assert.equal(watch.look(100_000).length, 1);
 });
 
+test("a queue that is opened anew has nothing of the others counted again", () => {
+  const before = readCounters();
+  const queuesDropped = new Map([
+    [1, 100],
+    [2, 5],
+  ]);
+  const watch = new TableWatch(() => ({
+    limitsFull: [],
+    flows: undefined,
+    queuesDropped: new Map(queuesDropped),
+    neighboursRefused: { 4: 0, 6: 0 },
+    setsFull: [],
+  }));
+  watch.look(0);
+  assert.deepEqual(watch.look(100_000), []);
+  queuesDropped.set(2, 3);
+  assert.match(watch.look(101_000)[0] ?? "", /^3 packets were recently dropped/);
+  // While it is not there, it has not dropped anything; afterwards all that it has is new.
+  queuesDropped.delete(1);
+  watch.look(102_000);
+  queuesDropped.set(1, 101);
+  watch.look(103_000);
+  assert.deepEqual(countedSince(before), { queue_dropped_packets: 105 + 3 + 101 });
+});
+
 test("packets without a place for their neighbours are told of as long as they grow more, and not those from before", () => {
   const refused = { 4: 500, 6: 7 };
   const watch = new TableWatch(() => ({
     limitsFull: [],
     flows: undefined,
-    queueDropped: 0,
+    queuesDropped: new Map(),
     neighboursRefused: { ...refused },
     setsFull: [],
   }));

@@ -8,7 +8,7 @@ import {
   createRecentDrops,
   fullTables,
   neighboursRefused,
-  queueDropped,
+  queuesDropped,
 } from "../../../../src/core/status/full-tables.ts";
 
 const entry = (
@@ -74,7 +74,7 @@ test("each full table is reported", () => {
   const calm = {
     limitsFull: [],
     flows: { count: 10, most: 100 },
-    queueDropped: 0,
+    queuesDropped: new Map([[5353, 0]]),
     neighboursRefused: neighbours,
     setsFull: [],
   };
@@ -82,11 +82,15 @@ test("each full table is reported", () => {
   const told = fullTables({
     limitsFull: ["dockerwall-dns4"],
     flows: { count: 90, most: 100 },
-    queueDropped: 3,
+    queuesDropped: new Map([
+      [5353, 1],
+      [5354, 2],
+    ]),
     neighboursRefused: { 4: 5, 6: 0 },
     setsFull: ["dockerwall-denied4"],
   });
   assert.equal(told.length, 5);
+  assert.ok(told.some((sentence) => sentence.startsWith("3 packets were recently dropped")));
 });
 
 test("neighbours without a place are counted over all processors", () => {
@@ -100,8 +104,14 @@ test("only our queues count, and only while what they dropped rises", () => {
   const line = (number: number, full: number, lost: number): string =>
     `${number}  4242     0 2   256  ${full}  ${lost}       17  1`;
   const counters = [line(5, 900, 0), line(5353, 2, 1), line(5354, 4, 0), ""].join("\n");
-  assert.equal(queueDropped(counters, [5353, 5354]), 7);
-  assert.equal(queueDropped("", [5353]), 0);
+  assert.deepEqual(
+    [...queuesDropped(counters, [5353, 5354])],
+    [
+      [5353, 3],
+      [5354, 4],
+    ],
+  );
+  assert.deepEqual([...queuesDropped("", [5353])], []);
   const recent = createRecentDrops();
   const second = 1_000;
   assert.equal(recent(0, 0), 0);
