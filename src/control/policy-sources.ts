@@ -134,6 +134,8 @@ async function change(
 ): Promise<OverridesReport> {
   const from = performance.now();
   const target = changeOverrides(request, context);
+  // Before anything can fail: it ends in the kernel, too.
+  ends.schedule();
   await useOther();
   log.info("policy changed", {
     [target.kind]: target.name,
@@ -141,7 +143,6 @@ async function change(
     command: request.verb,
     durationMs: Math.round(performance.now() - from),
   });
-  ends.schedule();
   return reportOverrides(target, context.overrides.current());
 }
 

@@ -118,6 +118,33 @@ describe("an override that ends", () => {
     assert.equal(sources.overrides.current().length, 0);
   });
 
+  it("ends on time also where the change that made it could not be put in force at once", async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
+    const { sources, happened, listener } = open(t, "{}", Date.now);
+    let refuses = true;
+    const useOther = async (): Promise<void> => {
+      if (refuses) throw new Error("no");
+      happened.push("decided anew");
+    };
+    const policies = sources.follow({ ...listener, useOther });
+    await assert.rejects(
+      policies.change(
+        { verb: "allow", target: "app", entries: ["a.example.com"], forSeconds: 10 },
+        {
+          presets: sources.presets(),
+          topology: { networks: [], containers: [] },
+          classification: { guarded: [{ id: "n1", name: "app" }] } as unknown as Classification,
+          uptimeMs: Date.now(),
+        },
+      ),
+      /no/,
+    );
+    refuses = false;
+    t.mock.timers.tick(10_100);
+    assert.deepEqual(happened, ["decided anew"]);
+    assert.deepEqual(sources.overrides.current(), []);
+  });
+
   it("is reported in wall-clock time, as the host's clock stands now", (t) => {
     t.mock.timers.enable({ apis: ["Date"], now: Date.now() });
     const inAnHour = monotonicMs() + hourMs;
