@@ -164,7 +164,7 @@ export class GrantLedger {
           if (before === undefined || outlasts(kept, before)) narrowed.set(key, kept);
         }
       }
-      destinations.set(destination, [...narrowed.values()]);
+      this.#leave(asker, destination, [...narrowed.values()]);
     }
   }
 
@@ -174,11 +174,9 @@ export class GrantLedger {
     destination: IpAddress,
     { protocol, port }: { readonly protocol: number; readonly port: number | undefined },
   ): void {
-    const destinations = this.#rights.get(asker);
-    const rights = destinations?.get(destination);
-    if (rights === undefined) return;
+    const rights = this.#rights.get(asker)?.get(destination) ?? [];
     const left = rights.filter(({ service }) => !serviceGrants(service, protocol, port));
-    destinations?.set(destination, left);
+    if (left.length < rights.length) this.#leave(asker, destination, left);
   }
 
   /** All rights, or one asker's, that live on for a second at least, as grants of what is left of them. */
@@ -224,14 +222,20 @@ export class GrantLedger {
     for (const [asker, destinations] of this.#rights) {
       for (const [destination, rights] of destinations) {
         const left = rights.filter((right) => right.expiresAtMs > nowMs);
-        if (left.length === 0) destinations.delete(destination);
-        else if (left.length < rights.length) destinations.set(destination, left);
+        if (left.length < rights.length) this.#leave(asker, destination, left);
       }
-      if (destinations.size === 0) this.#rights.delete(asker);
     }
     for (const [destination, expiresAtMs] of this.#asked)
       if (expiresAtMs <= nowMs) this.#asked.delete(destination);
     this.#rotation.sweep(nowMs - rotationSeconds * 1000);
+  }
+
+  /** Leaves an asker these rights to an address. A pair without any does not count as one. */
+  #leave(asker: IpAddress, destination: IpAddress, left: Right[]): void {
+    const destinations = this.#rights.get(asker);
+    if (left.length > 0) destinations?.set(destination, left);
+    else destinations?.delete(destination);
+    if (destinations?.size === 0) this.#rights.delete(asker);
   }
 
   #noteAsked(destination: IpAddress, expiresAtMs: number): void {

@@ -72,6 +72,24 @@ describe("GrantLedger.entriesFor", () => {
   });
 });
 
+describe("GrantLedger.exceedsLimit", () => {
+  const to = (last: number): Grant => ({ ...grant(https), destination: `203.0.113.${last}` as IpAddress });
+
+  it("counts what is open, and not what was taken away", () => {
+    const full = (): GrantLedger => ledgerWith(to(1), to(2), to(3));
+    assert.equal(full().exceedsLimit([to(4)]), true);
+    const narrowed = full();
+    narrowed.narrow(asker, (destination, right) =>
+      destination === "203.0.113.1" ? [] : [{ ...right, endsAtMs: Number.POSITIVE_INFINITY }],
+    );
+    assert.equal(narrowed.exceedsLimit([to(4)]), false);
+    assert.equal(narrowed.exceedsLimit([to(4), to(5)]), true);
+    const dropped = full();
+    dropped.drop(asker, "203.0.113.2" as IpAddress, { protocol: 6, port: 443 });
+    assert.equal(dropped.exceedsLimit([to(4)]), false);
+  });
+});
+
 describe("GrantLedger.withEarlier", () => {
   const pool = Array.from({ length: 16 }, (_, i) => `203.0.113.${i + 1}` as IpAddress);
   const leaseSeconds = 360;
