@@ -10,6 +10,7 @@ export class ServerHealth {
   #rttMs: number;
   #restMs = 0;
   #restsUntilMs = -Infinity;
+  #answeredAtMs = -Infinity;
 
   /** @param rank its place in the configuration, by which servers are ordered that have not been asked yet */
   constructor(rank: number) {
@@ -26,7 +27,8 @@ export class ServerHealth {
     return nowMs < this.#restsUntilMs;
   }
 
-  noteAnswer(tookMs: number): void {
+  noteAnswer(tookMs: number, nowMs: number): void {
+    this.#answeredAtMs = nowMs;
     this.#rttMs = this.#rttMs <= this.#rank ? tookMs : this.#rttMs * 0.7 + tookMs * 0.3;
     this.#restMs = 0;
     this.#restsUntilMs = -Infinity;
@@ -38,8 +40,12 @@ export class ServerHealth {
     this.#restsUntilMs = nowMs + this.#restMs;
   }
 
-  /** It was asked and had not answered after this long, when another answered or time ran out. */
+  /**
+   * It was asked and had not answered after this long, when another answered or time ran out. Who has answered others
+   * meanwhile is silent for the name's sake: else who asks for a dead zone would slow down all others' lookups.
+   */
   noteSilence(elapsedMs: number, nowMs: number): void {
+    if (this.#answeredAtMs > nowMs - elapsedMs) return;
     this.#rttMs = Math.max(this.#rttMs, elapsedMs);
     if (elapsedMs >= silenceMs) this.noteFailure(nowMs);
   }

@@ -130,7 +130,8 @@ class RunningAttempt implements Revocable, UdpAsker {
 
   #settle(message: Uint8Array): void {
     const { health, limits, nowMs } = this.#ways;
-    health.noteAnswer(nowMs() - this.#startedAtMs);
+    const answeredAtMs = nowMs();
+    health.noteAnswer(answeredAtMs - this.#startedAtMs, answeredAtMs);
     const rcode = rcodeOf(message);
     if (this.#edns && (rcode === rcodes.formErr || rcode === rcodes.notImp)) {
       // It may not know EDNS (RFC 6891 7): once more without.

@@ -41,6 +41,10 @@ function addressesIn(message: Uint8Array, asked = question): readonly string[] {
   return answer.kind === "answer" ? answer.addresses.map(({ address }) => address) : [];
 }
 
+function isAbout(message: Uint8Array, { name }: Question): boolean {
+  return dnsPacket.decode(Buffer.from(message)).questions?.[0]?.name.toLowerCase() === name;
+}
+
 test("an answer comes back, and the query is all our own", async () => {
   const server = await startFakeUpstream({
     onUdp: ({ message, reply }) => reply(answerTo(message, ["203.0.113.1"])),
@@ -223,6 +227,40 @@ test("silence makes a second server be asked, and the first be left alone", asyn
     resolver.close();
     await silent.close();
     await good.close();
+  }
+});
+
+test("a name that no server answers changes nothing about whom others ask, while servers answer these", async () => {
+  const dead = questionFor("dead.example.org");
+  const servers = await Promise.all(
+    [
+      ["203.0.113.1", 0],
+      ["203.0.113.2", 150],
+    ].map(([address, afterMs]) =>
+      startFakeUpstream({
+        onUdp({ message, reply }) {
+          if (!isAbout(message, dead))
+            setTimeout(() => reply(answerTo(message, [String(address)])), Number(afterMs));
+        },
+      }),
+    ),
+  );
+  const resolver = resolverFor(servers, { hedgeMs: 400, deadlineMs: 1_600 });
+  let at = 0;
+  const askOther = async (): Promise<readonly string[]> => {
+    const asked = questionFor(`host${at++}.example.org`);
+    return addressesIn(await resolver.query(asked, "b"), asked);
+  };
+  try {
+    // By then it is known which one is faster.
+    for (let other = 0; other < 3; other++) await askOther();
+    const silence = assert.rejects(resolver.query(dead, "a"), /answered in time/);
+    assert.deepEqual(await askOther(), ["203.0.113.1"]);
+    await silence;
+    assert.deepEqual(await askOther(), ["203.0.113.1"]);
+  } finally {
+    resolver.close();
+    await Promise.all(servers.map((server) => server.close()));
   }
 });
 
