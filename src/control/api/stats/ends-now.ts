@@ -33,7 +33,7 @@ export interface EndSources extends HostSources {
 
 /**
  * By the lists in force, of the container's own, and by what is open now; nothing of a container that is gone.
- * @param denied all of them
+ * @param denied all of them, with times since the epoch, as they are reported
  */
 export async function endsNow(
   denied: readonly DeniedRecord[],
@@ -116,11 +116,12 @@ class Ends {
     const timeOf = (domain: string): number | undefined =>
       this.#lookedUp?.get(`${owner?.containerId} ${domain}`);
     const name = domains.findLast((domain) => timeOf(domain) !== undefined) ?? domains.at(-1) ?? "";
-    const lookedUpMs = timeOf(name);
+    const atMs = timeOf(name);
+    const lookedUpMs = atMs === undefined ? undefined : epochMs(atMs);
     const hadRunOut = lookedUpMs !== undefined && lastSeenMs >= lookedUpMs + this.#leastLeaseMs;
     return {
       advice: renderChange({ kind: "lookup", name }),
-      ...(hadRunOut ? { lookedUpMs: epochMs(lookedUpMs) } : {}),
+      ...(hadRunOut ? { lookedUpMs } : {}),
     };
   }
 

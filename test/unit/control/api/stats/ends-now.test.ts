@@ -110,7 +110,7 @@ test("one of a network that is gone", async () => {
 
 test("one whose lookup has run out: which name to look up again, and when it was", async () => {
   const domains = ["alias.example.com", "www.example.com"];
-  const record = recordOf("192.0.2.1", 443, { domains, lastSeenMs: 366_000 });
+  const record = recordOf("192.0.2.1", 443, { domains, lastSeenMs: epochMs(366_000) });
   const of = (...lookups: readonly LookupTally[]) => endNow(record, sourcesOf(lookups));
   const looked = [
     lookup("www.example.com", 5_000),
@@ -130,7 +130,9 @@ test("one whose lookup has run out: which name to look up again, and when it was
 
 test("one that was dropped while a lookup was in force, or before it: that has not run out", async () => {
   const at = async (lastSeenMs: number, lookedUpMs: number) => {
-    const record = recordOf("192.0.2.1", 443, { domains: ["www.example.com"], lastSeenMs });
+    const record = recordOf("192.0.2.1", 443, {
+      ...{ domains: ["www.example.com"], lastSeenMs: epochMs(lastSeenMs) },
+    });
     return (await endNow(record, sourcesOf([lookup("www.example.com", lookedUpMs)])))?.lookedUpMs;
   };
   assert.notEqual(await at(361_000, 0), undefined);
