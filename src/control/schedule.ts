@@ -25,9 +25,9 @@ export function createSchedule(
   let isUrgent = false;
   let wake = (): void => undefined;
 
-  async function run(): Promise<void> {
+  async function contained(part: () => Promise<void>): Promise<void> {
     try {
-      await work();
+      await part();
     } catch (error) {
       tellFailure(error, onFailure);
     }
@@ -36,7 +36,7 @@ export function createSchedule(
   function start(): Promise<void> {
     next = undefined;
     isUrgent = false;
-    running = run().finally(() => {
+    running = contained(work).finally(() => {
       running = undefined;
     });
     return running;
@@ -46,7 +46,7 @@ export function createSchedule(
     if (isUrgent) return;
     const woken = Promise.withResolvers<void>();
     wake = woken.resolve;
-    await Promise.race([rest(), woken.promise]);
+    await Promise.race([contained(rest), woken.promise]);
   }
 
   return {

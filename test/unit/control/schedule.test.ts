@@ -121,3 +121,18 @@ it("ends with nothing but itself, even where telling what failed fails", async (
   await schedule.request();
   await schedule.idle();
 });
+
+it("goes on after a rest that fails, and tells and counts that", async () => {
+  const failure = new Error("no rest");
+  const told: unknown[] = [];
+  let runs = 0;
+  const schedule = createSchedule(
+    async () => void runs++,
+    (error) => told.push(error),
+    () => Promise.reject(failure),
+  );
+  const before = contained();
+  await Promise.all([schedule.request(), schedule.request()]);
+  await schedule.idle();
+  assert.deepEqual([runs, told, contained() - before], [2, [failure], 1]);
+});
