@@ -39,7 +39,7 @@ export interface Config {
   readonly backend: "auto" | "nft" | "legacy";
   /** True: a bridge that is not classified yet passes nothing. */
   readonly hold: boolean;
-  /** NFQUEUE number of first packets; the engine's questions have the next one. */
+  /** NFQUEUE number of first packets; the engine's questions, and what comes from unsettled ports, have the next two. */
   readonly queueNumber: number;
   /** `auto` (found by way of the engine's process), `off` (no layer 2), or the absolute path of the engine's netns folder. */
   readonly sandboxFolder: string;
