@@ -3,26 +3,16 @@
 
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
-import { after, type TestContext, test } from "node:test";
-import { AskerIndex } from "../../src/core/askers/index-of-askers.ts";
-import { UnknownSandboxes } from "../../src/core/askers/unknown-sandboxes.ts";
+import { after, test } from "node:test";
 import { setNames } from "../../src/core/firewall/names.ts";
 import { hostPrefix, type IpAddress } from "../../src/core/model/address.ts";
-import type { Picture } from "../../src/core/model/picture.ts";
 import { startAdmission } from "../../src/data/admission.ts";
 import { FormerFlows } from "../../src/data/sandboxes/former-flows.ts";
-import { createStandings, type Standings } from "../../src/data/sandboxes/sandbox-standing.ts";
-import type {
-  AddressOwners,
-  SandboxView,
-  StandingsOptions,
-} from "../../src/data/sandboxes/standing-options.ts";
 import { createPresence } from "../../src/data/waiting/presence.ts";
 import { createOwnership } from "../../src/data/worker/ownership.ts";
 import { openConntrack } from "../../src/edge/kernel/flows/conntrack.ts";
 import { stampedSources, unstampFlows } from "../../src/edge/kernel/flows/stamped.ts";
 import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
-import type { Readiness } from "../../src/edge/kernel/readiness.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
 import {
@@ -34,7 +24,7 @@ import {
   raiseWall,
   startPlane,
 } from "../support/sandbox-plane.ts";
-import { unlabelled } from "../support/topologies.ts";
+import { standingsOf } from "../support/standings.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -149,67 +139,6 @@ test("one that nobody knows of leaves nothing either, and who has an address aga
   });
 });
 
-/** Standings of their own, by a picture in which the engine has told of nobody. */
-function standingsOf(
-  t: Pick<TestContext, "after">,
-  {
-    readiness,
-    own,
-    keepChecksums = () => true,
-    onProblem = assert.fail,
-  }: Pick<StandingsOptions, "readiness"> &
-    Pick<AddressOwners, "own"> &
-    Partial<Pick<StandingsOptions, "onProblem"> & Pick<SandboxView, "keepChecksums">>,
-): Standings {
-  const picture: Picture = {
-    topology: { networks: [app], containers: [] },
-    guarded: [{ ...app, lists: [], labels: unlabelled }],
-    services: [],
-    quarantined: [],
-  };
-  const index = new AskerIndex(picture);
-  const unknownSandboxes = new UnknownSandboxes(picture);
-  const nobody: ReadonlySet<string> = new Set();
-  const nothing = (): void => undefined;
-  const standings = createStandings({
-    sets,
-    readiness,
-    guardPorts: true,
-    onForeignInterfaces: () => undefined,
-    engine: {
-      indexNow: () => index,
-      unknownSandboxesNow: () => unknownSandboxes,
-      meet: (sandbox, addresses) => ({ sandbox, sinceMs: 0, addresses }),
-      hearOf: nothing,
-      mayForge: () => true,
-      isUnheard: () => false,
-      markUndecided: nothing,
-      whoIs: () => undefined,
-      mayMakeInterfaces: () => true,
-      listedAtMs: monotonicMs,
-    },
-    owners: { own, lost: nothing, ownerOf: () => undefined },
-    found: {
-      isComplete: () => true,
-      mayBeThere: () => false,
-      isRead: () => true,
-      holdersOf: () => nobody,
-      hasOwnUsers: () => false,
-      isHosts: () => false,
-      cutInside: nothing,
-      isCutInside: () => false,
-      keepChecksums,
-      giveBackChecksums: () => undefined,
-    },
-    nowMs: monotonicMs,
-    onChange: nothing,
-    onSecondPart: nothing,
-    onProblem,
-  });
-  t.after(() => standings.close());
-  return standings;
-}
-
 test("while they cannot be cleared, nothing leaves from there, and a problem says so", async (t) => {
   const [address, beside] = ["198.19.1.5", "198.19.1.6"] as [IpAddress, IpAddress];
   const presence = createPresence(
@@ -217,8 +146,6 @@ test("while they cannot be cleared, nothing leaves from there, and a problem say
     monotonicMs,
     () => undefined,
   );
-  // What changes is looked at when it is asked for.
-  const readiness: Readiness = { watch: () => () => undefined, close: () => undefined };
   const problems: string[] = [];
   const cleared: string[] = [];
   const retries: (() => void)[] = [];
@@ -242,7 +169,7 @@ test("while they cannot be cleared, nothing leaves from there, and a problem say
   });
   openFlows(address, 10);
   const own = (): readonly IpAddress[] => ownership.own([beside, address], "heir");
-  const standings = standingsOf(t, { readiness, own });
+  const standings = standingsOf(t, { sets, own });
   const heir = createNamespace("waits");
   t.after(() => run("ip", "netns", "del", heir.name));
   standings.appear("heir", heir.fd);
@@ -271,11 +198,10 @@ test("while they cannot be cleared, nothing leaves from there, and a problem say
 
 test("nothing is let in from where what is left to be filled in cannot be, and a problem says so", (t) => {
   const address = "198.19.1.8" as IpAddress;
-  const readiness: Readiness = { watch: () => () => undefined, close: () => undefined };
   const problems: string[] = [];
   let isRefused = true;
   const standings = standingsOf(t, {
-    readiness,
+    sets,
     own: (addresses) => addresses,
     keepChecksums(_sandbox, pairs) {
       assert.equal(pairs.length, 1);

@@ -188,17 +188,24 @@ class KernelStandings implements Standings {
     );
   }
 
+  /** What the kernel refuses of it, as without a set, leaves nothing else of it behind. */
   gone(sandbox: string): void {
-    this.#guardedEntries.put(sandbox, []);
-    this.#cutOff.put(sandbox, []);
-    this.#strangeBridges.gone(sandbox);
-    this.#foreign.gone(sandbox);
-    this.#settling?.gone(sandbox);
-    this.#forgetDemand(sandbox);
-    this.#guards.gone(sandbox);
-    const released = this.#senders.gone(sandbox);
-    this.#ports.gone(sandbox);
-    this.#passOn(released, sandbox);
+    let released: readonly IpAddress[] = [];
+    const steps = [
+      () => this.#guardedEntries.put(sandbox, []),
+      () => this.#cutOff.put(sandbox, []),
+      () => this.#strangeBridges.gone(sandbox),
+      () => this.#foreign.gone(sandbox),
+      () => this.#settling?.gone(sandbox),
+      () => this.#forgetDemand(sandbox),
+      () => this.#guards.gone(sandbox),
+      () => {
+        released = this.#senders.gone(sandbox);
+      },
+      () => this.#ports.gone(sandbox),
+      () => this.#passOn(released, sandbox),
+    ];
+    for (const step of steps) this.#attempt(`sandbox ${sandbox}`, step);
   }
 
   lookNow(): void {
@@ -222,7 +229,8 @@ class KernelStandings implements Standings {
   }
 
   retain(isLive: (sandbox: string) => boolean): void {
-    for (const entries of [this.#guardedEntries, this.#cutOff]) entries.retain(isLive);
+    for (const entries of [this.#guardedEntries, this.#cutOff])
+      this.#attempt("sandboxes that are gone", () => entries.retain(isLive));
     this.#forgetPorts();
   }
 

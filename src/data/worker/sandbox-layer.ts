@@ -229,9 +229,13 @@ export class SandboxLayer {
   }
 
   #forget(sandbox: string): void {
-    this.#lates.remove(sandbox, performance.now());
-    this.#standings.gone(sandbox);
-    this.#parts.pending.gone(sandbox);
-    this.#parts.presence.gone(sandbox);
+    const { pending, presence, telling } = this.#parts;
+    const steps = [
+      () => this.#lates.remove(sandbox, performance.now()),
+      () => this.#standings.gone(sandbox),
+      () => pending.gone(sandbox),
+      () => presence.gone(sandbox),
+    ];
+    for (const step of steps) contain(step, telling.failure);
   }
 }
