@@ -149,8 +149,9 @@ export class Station {
     return this.#listening.promise;
   }
 
-  send(packet: IpPacket): void {
-    this.#write(renderIp(packet), "");
+  /** @param mac of another station on its bridge; without it, the packet is for the gateway */
+  send(packet: IpPacket, mac?: string): void {
+    this.#write(renderIp(packet), "", mac);
   }
 
   /**
@@ -164,9 +165,10 @@ export class Station {
     this.#write(bytes, `${at} `);
   }
 
-  #write(bytes: Buffer, unfilled: string): void {
+  #write(bytes: Buffer, unfilled: string, mac?: string): void {
     const type = Buffer.from((bytes[0] ?? 0) >> 4 === 4 ? "0800" : "86dd", "hex");
-    const frame = Buffer.concat([this.#peer, type, bytes]).toString("hex");
+    const peer = mac === undefined ? this.#peer : Buffer.concat([macBytes(mac), macBytes(this.mac)]);
+    const frame = Buffer.concat([peer, type, bytes]).toString("hex");
     this.#child.stdin?.write(`${unfilled}${frame}\n`);
   }
 

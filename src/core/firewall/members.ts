@@ -45,6 +45,7 @@ export function desiredSets(classification: Classification): DesiredSets {
   const audited = guarded.filter(({ labels }) => labels.mode === "audit");
   const rejecting = guarded.filter(({ labels }) => labels.deny === "reject");
   const auditedAddresses = addresses.filter(({ audit }) => audit);
+  const guardedMembers = [...subnetMembers(guarded), ...addressMembers(addresses)];
   const bySet = {
     // In this order: the range of a new network may be within another one's, and has nothing of what is open from there.
     host: hostMembers(classification).map((member) => ({ ...member, comment: readable(member.comment) })),
@@ -52,7 +53,8 @@ export function desiredSets(classification: Classification): DesiredSets {
       ...member,
       comment: readable(member.comment),
     })),
-    guarded: [...subnetMembers(guarded), ...addressMembers(addresses)],
+    guarded: guardedMembers,
+    ranges: splitZero(guardedMembers.map(({ prefix }) => prefix)).map((prefix) => ({ prefix })),
     audit: [...subnetMembers(audited), ...addressMembers(auditedAddresses)],
     reject: subnetMembers(rejecting),
     static: splitZero(namedPrefixes(classification)).map((prefix) => ({ prefix })),

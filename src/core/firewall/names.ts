@@ -5,6 +5,9 @@ export const setNames = {
   /** hash:net,iface (subnet, bridge): addresses that guarded containers may have, on the bridge they may have it. */
   guarded4: "dockerwall-guarded4",
   guarded6: "dockerwall-guarded6",
+  /** hash:net (prefix): those of guarded4, on whatever bridge. */
+  ranges4: "dockerwall-ranges4",
+  ranges6: "dockerwall-ranges6",
   /** list:set of guarded4 and its further parts: what rules name while one part is not enough. */
   inside4: "dockerwall-inside4",
   inside6: "dockerwall-inside6",
@@ -153,14 +156,15 @@ export const checksumsTable = { family: "inet", name: "dockerwall-checksums" } a
 export const heldPrefix = "br-";
 
 /**
- * Bits of the connection mark that are ours, the stamp of an admitted flow, of one that only audit mode let pass, and
- * of a denied one whose sender gets an error.
+ * Bits of the connection mark that are ours, the stamp of an admitted flow, of one that only audit mode let pass, of a
+ * denied one whose sender gets an error, and of one that began where nobody judges it.
  */
 export const connectionMark = {
   mask: 0x0f00_0000,
   admitted: 0x0100_0000,
   audited: 0x0200_0000,
   refused: 0x0300_0000,
+  elsewhere: 0x0800_0000,
 } as const;
 
 /**

@@ -60,6 +60,7 @@ function specsOf(family: Family): readonly SetSpec[] {
   const most = 1_048_576;
   return [
     { name: setNames[`guarded${family}`], ...bridgeSet, hashSize: 1024, maxEntries: 65_536 },
+    { name: setNames[`ranges${family}`], ...netSet, hashSize: 64, maxEntries: 65_536 },
     { name: setNames[`grant${family}`], ...portSet, counters: true, hashSize: 16_384, maxEntries: most },
     { name: setNames[`pair${family}`], ...portSet, counters: false, hashSize: 16_384, maxEntries: most },
     {

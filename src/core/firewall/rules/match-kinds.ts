@@ -89,7 +89,10 @@ export const matchKinds = {
   }),
   connmark: kind<{ readonly mark: Mark }>({
     module: "xt_connmark",
-    samples: inBoth({ mark: { value: connectionMark.admitted, mask: connectionMark.mask } }),
+    samples: inBoth(
+      { mark: { value: connectionMark.admitted, mask: connectionMark.mask } },
+      { mark: { value: 0, mask: connectionMark.elsewhere } },
+    ),
     text: ({ mark }) => `-m connmark --mark ${markText(mark, connectionMark.mask)}`,
   }),
   conntrack: kind<Conntrack>({

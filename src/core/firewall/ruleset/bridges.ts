@@ -1,9 +1,10 @@
 // Rules about the bridge that a packet comes from; they are used in more than one chain.
 
 import { heldPrefix, setNames } from "../names.ts";
-import { fromInterface, inSet, inState, isAnswer, type Match, notInSet } from "../rules/match.ts";
+import { fromInterface, inSet, inState, type Match, notInSet } from "../rules/match.ts";
 import { type Rule, rule } from "../rules/table.ts";
 import { drop, noTrack, returnIt } from "../rules/target.ts";
+import { answersOne, begunHere } from "./elsewhere.ts";
 import type { RulesetInput } from "./options.ts";
 
 /** From a bridge that is called as Docker calls its own. */
@@ -24,7 +25,7 @@ export function heldRules({ hold, sets }: RulesetInput): Rule[] {
 export function hostAnswerRules({ family, hold }: RulesetInput): Rule[] {
   if (!hold) return [];
   return [
-    rule("answer to the host", [fromHeldBridge, isAnswer], returnIt),
+    rule("answer to the host", [fromHeldBridge, ...answersOne], returnIt),
     ...(family === 6 ? discoveryRules([fromHeldBridge]) : []),
   ];
 }
@@ -67,5 +68,5 @@ export function onLinkDestinations({ family }: RulesetInput): Rule[] {
 
 /** An error of ICMP, which quotes a packet that was sent to it or not. */
 export function tellsOfPacket({ family }: RulesetInput): readonly Match[] {
-  return [{ kind: "protocol", protocol: family === 4 ? "icmp" : "ipv6-icmp" }, inState("RELATED")];
+  return [{ kind: "protocol", protocol: family === 4 ? "icmp" : "ipv6-icmp" }, inState("RELATED"), begunHere];
 }

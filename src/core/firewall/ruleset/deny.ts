@@ -2,10 +2,11 @@
 
 import type { Family } from "../../model/address.ts";
 import { chainNames as chain, connectionMark, rejectedMark } from "../names.ts";
-import { hasMark, inSet, inState, isAnswer, type Match, notInSet } from "../rules/match.ts";
+import { hasMark, inSet, inState, type Match, notInSet } from "../rules/match.ts";
 import { type Chain, type Rule, rule } from "../rules/table.ts";
 import { drop, goTo, returnIt, setMark, type Target } from "../rules/target.ts";
 import { tellsOfPacket } from "./bridges.ts";
+import { answersOne } from "./elsewhere.ts";
 import { stamped } from "./judge.ts";
 import { deniedRate, limited } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";
@@ -102,7 +103,7 @@ export function rejectChain(input: RulesetInput): Chain {
       rule("denied silently", [notInSet(sets.reject, "src,src")], returnIt),
       rule("audit decides", [inSet(sets.audit, "src,src")], returnIt),
       rule("same network", [inSet(sets.guarded, "src,dst")], returnIt),
-      rule("answer to who came in", [isAnswer], returnIt),
+      rule("answer to who came in", answersOne, returnIt),
       rule("tells of a packet", tellsOfPacket(input), returnIt),
       rule("admitted flow", stamped(connectionMark.admitted), returnIt),
       rule("told at once", [mayBeDenied, { kind: "protocol", protocol: "tcp" }], reset),

@@ -8,6 +8,7 @@ import { type Chain, rule } from "../rules/table.ts";
 import { drop, goTo, returnIt } from "../rules/target.ts";
 import { heldRules, onLinkDestinations, strangerRules, tellsOfPacket } from "./bridges.ts";
 import { quarantineRules } from "./deny.ts";
+import { begunHere, flowsElsewhere, onLinkFlows, underHostAddress } from "./elsewhere.ts";
 import { stamped } from "./judge.ts";
 import type { RulesetInput } from "./options.ts";
 
@@ -22,11 +23,13 @@ export function forwardChain(input: RulesetInput): Chain {
       ...quarantineRules(input),
       rule("admitted flow", [...stamped(connectionMark.admitted), passedRaw], returnIt),
       rule("guarded container", [inSet(sets.guarded, "src,src")], goTo(chain.judge)),
-      rule("known flow", [inState("ESTABLISHED"), passedRaw], returnIt),
+      rule("known flow", [inState("ESTABLISHED"), passedRaw, begunHere], returnIt),
+      ...onLinkFlows(input),
       ...onLinkDestinations(input),
       ...strangerRules(input),
       ...heldRules(input),
-      rule("known flow, its sender known now", [inState("ESTABLISHED")], returnIt),
+      rule("known flow, its sender known now", [inState("ESTABLISHED"), begunHere], returnIt),
+      ...flowsElsewhere(input),
       rule("neighbour of a container with a second network", [inSet(sets.guarded, "dst,src")], returnIt),
       rule(
         "to a guarded container",
@@ -44,6 +47,7 @@ export function inwardChain(input: RulesetInput): Chain {
     name: chain.inward,
     rules: [
       rule("tells of a packet", tellsOfPacket(input), returnIt),
+      underHostAddress,
       rule("published port", [inState("NEW"), inState("DNAT")], returnIt),
       rule("published port, untranslated", [inState("NEW"), inSet(sets.published, "dst,dst")], returnIt),
       rule("only published ports lead in", [], drop),

@@ -1,11 +1,12 @@
 // Packets to the host itself: guarded containers may send only lookups, and what `host` entries name.
 
 import { chainNames as chain, setNames } from "../names.ts";
-import { inSet, isAnswer, type Match, toPort } from "../rules/match.ts";
+import { inSet, type Match, toPort } from "../rules/match.ts";
 import { type Chain, rule } from "../rules/table.ts";
 import { drop, goTo, returnIt } from "../rules/target.ts";
 import { discoveryRules, heldRules, hostAnswerRules, strangerRules } from "./bridges.ts";
 import { transports } from "./capture.ts";
+import { answersOne } from "./elsewhere.ts";
 import type { RulesetInput } from "./options.ts";
 
 export function inputChain(input: RulesetInput): Chain {
@@ -47,7 +48,7 @@ export function linkChains({ family }: RulesetInput): Chain[] {
   ];
 }
 
-const answerRule = rule("answer to the host", [isAnswer], returnIt);
+const answerRule = rule("answer to the host", answersOne, returnIt);
 
 /** What a guarded container may ask of the host itself: its redirected lookups, and what `host` entries name. */
 export function hostChain({ dnsPort, family, sets }: RulesetInput): Chain {

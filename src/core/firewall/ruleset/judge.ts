@@ -1,10 +1,11 @@
 // Packets that a guarded container sends out, of no admitted flow: granted, passed to the daemon, or refused.
 
 import { askedMark, chainNames as chain, connectionMark, refusedMark, rejectedMark } from "../names.ts";
-import { hasMark, inSet, inState, isAnswer, type Match } from "../rules/match.ts";
+import { hasMark, inSet, inState, type Match } from "../rules/match.ts";
 import { type Chain, type Rule, rule } from "../rules/table.ts";
 import { clearMark, goTo, returnIt, type Target } from "../rules/target.ts";
 import { onLinkDestinations, tellsOfPacket } from "./bridges.ts";
+import { answersOne, flowsPastNeighbours, onLinkFlows } from "./elsewhere.ts";
 import { askRate, errorRate, flowsAtMost, limited } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";
 
@@ -20,9 +21,11 @@ function judgeRules(input: RulesetInput): Rule[] {
   const { family, sets } = input;
   const rate = limited(`dockerwall-ask${family}`, "upto", askRate);
   return [
+    ...flowsPastNeighbours(input),
     rule("same network", [inSet(sets.guarded, "src,dst")], returnIt),
+    ...onLinkFlows(input),
     ...onLinkDestinations(input),
-    rule("answer to who came in", [isAnswer], returnIt),
+    rule("answer to who came in", answersOne, returnIt),
     rule("of no flow", [inState("INVALID")], goTo(chain.deny)),
     rule("tells of a packet", tellsOfPacket(input), goTo(chain.error)),
     rule("granted", [inSet(sets.grant, "dst,dst,src")], goTo(chain.admit)),

@@ -26,6 +26,7 @@ export interface RulesetOptions {
 export type FamilySets = Readonly<
   Record<
     | "guarded"
+    | "ranges"
     | "open"
     | "closed"
     | "grant"
@@ -53,6 +54,7 @@ export interface RulesetInput extends RulesetOptions {
 export function setsOf(family: Family, wide = false): FamilySets {
   return {
     guarded: setNames[`${wide ? "inside" : "guarded"}${family}`],
+    ranges: setNames[`ranges${family}`],
     open: setNames[`open${family}`],
     closed: setNames[`closed${family}`],
     grant: setNames[`grant${family}`],

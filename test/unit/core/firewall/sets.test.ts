@@ -54,6 +54,8 @@ describe("what the sets should hold", () => {
     assert.deepEqual(held, {
       guarded4: ["198.19.1.0/24,br-app", "198.19.2.0/24,br-watched", "198.51.100.2/32,br-open"],
       guarded6: ["2001:db8:1::/64,br-app"],
+      ranges4: ["198.19.1.0/24", "198.19.2.0/24", "198.51.100.2/32"],
+      ranges6: ["2001:db8:1::/64"],
       audit4: ["198.19.2.0/24,br-watched"],
       reject4: ["198.19.2.0/24,br-watched"],
       static4: ["203.0.113.0/24"],
