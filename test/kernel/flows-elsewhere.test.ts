@@ -11,6 +11,7 @@ import { desiredRules } from "../../src/core/firewall/ruleset.ts";
 import { hostPrefix, parseAddress, parsePrefix } from "../../src/core/model/address.ts";
 import { startAdmission } from "../../src/data/admission.ts";
 import { startQueue } from "../../src/data/packets/first-packets.ts";
+import { forgetUnjudged } from "../../src/edge/kernel/flows/stamped.ts";
 import { applySets, createSets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
@@ -92,7 +93,9 @@ const stations = new Map(
   ]),
 );
 const stationOf = (who: Who): Station => stations.get(who) ?? assert.fail(who);
-for (const { family, far: address, outside, address: addressOf, length } of plans) {
+for (const { family, tool, far: address, outside, address: addressOf, length } of plans) {
+  // The kernel tracks flows as long as some rule asks for it: without rules of ours, this one.
+  run(`${tool}-nft`, "-A", "OUTPUT", "-m", "conntrack", "--ctstate", "INVALID");
   const flags = family === 6 ? ["nodad"] : [];
   run("ip", "address", "add", `${outside}/${length}`, "dev", "out0", ...flags);
   run("ip", "neigh", "add", address, "lladdr", far.mac, "dev", "out0");
@@ -172,7 +175,10 @@ for (const plan of plans)
 function begunElsewhere(plan: Plan, backend: "nft" | "legacy"): void {
   const iptables = createIptables(backend);
   const rules = desiredRules({ family: plan.family, dnsPort: 5053, queueNumber: 77, hold: true });
-  const at = (who: Who): string => plan.address(...places[who]);
+  const at = (who: Who): string => {
+    const [network, host] = places[who];
+    return plan.address(network, host);
+  };
   const packet = (source: string, destination: string, body: Buffer): IpPacket => ({
     source,
     destination,
@@ -376,6 +382,42 @@ function begunElsewhere(plan: Plan, backend: "nft" | "legacy"): void {
     run("python3", "-c", send);
     assert.ok(await comesToHost("own", packet(at("own"), plan.address("app", 1), udp(9, port))));
     assert.ok(!(await comesToHost("own", packet(at("own"), plan.address("app", 1), udp(9, port + 1)))));
+  });
+
+  it("what began before a network was guarded is forgotten, and led in or admitted flows are not", async () => {
+    const answer = async (): Promise<boolean> => {
+      const text = mark();
+      return arrives("own", packet(at("own"), plan.far, udp(own, their, text)), text, "far");
+    };
+    const [own, their] = ports();
+    await iptables.apply(plan.family, []);
+    await bridged("accomplice", plan.far, at("own"), [their, own]);
+    assert.ok(await answer());
+    await iptables.apply(plan.family, rules);
+    assert.ok(await answer(), "answers are those of a flow that nobody has judged");
+    const translated = ["-p", "udp", "-s", plan.far, "-d", plan.outside, "--sport", "5", "--dport", "5"];
+    const stamped = ["-p", "udp", "-s", at("own"), "-d", plan.far, "--sport", "6", "--dport", "6"];
+    const family = ["-f", `ipv${plan.family}`];
+    run(
+      "conntrack",
+      "-I",
+      ...translated,
+      "-r",
+      at("own"),
+      "-q",
+      plan.far,
+      "--reply-port-src",
+      "5",
+      "--reply-port-dst",
+      "5",
+      "-t",
+      "60",
+    );
+    run("conntrack", "-I", ...stamped, "-m", "0x1000000", "-t", "60");
+    forgetUnjudged(guarded.flatMap(({ subnets }) => subnets));
+    assert.equal(await answer(), false);
+    for (const flow of [translated, stamped])
+      assert.match(run("conntrack", "-L", ...family, ...flow), /src=/, `${flow}`);
   });
 
   it("frames of the host's own bridges pass, whichever addresses they have", async () => {

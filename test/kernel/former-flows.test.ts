@@ -118,6 +118,28 @@ for (const [how, address, known] of [
     assert.equal(stampedFrom(address), 0);
   });
 
+test("no packet passes as an answer to who came in to a former holder", async (t) => {
+  const address = "198.19.1.40";
+  const { plane } = await startPlane(t);
+  await post(plane, []);
+  const old = createNamespace("old-8");
+  join(old, "eth0", `${address}/24`);
+  await post(plane, [containerOf("old", "old-8", [app, address])]);
+  await until("the former holder", 5_000, () => (ownerOf(address) === "old-8" ? true : undefined));
+  const cameIn = ["-p", "udp", "-s", "203.0.113.9", "-d", address, "--sport", "9000", "--dport", "7000"];
+  const status = ["-u", "SEEN_REPLY,ASSURED"];
+  run("conntrack", "-I", ...cameIn, "-t", "300", ...status);
+  const before = passed();
+  old.run("ip", "route", "add", "default", "via", "198.19.1.1");
+  old.run("python3", "-c", sendsFrom(address, 7000));
+  assert.ok(passed() > before, "its own answers pass");
+  run("ip", "netns", "del", "old-8");
+  await post(plane, []);
+  const heir = createNamespace("heir-8");
+  t.after(() => run("ip", "netns", "del", heir.name));
+  assert.equal(await inherit(heir, address, 7000), 0);
+});
+
 test("one that nobody knows of leaves nothing either, and who has an address again keeps its own", async (t) => {
   const address = "198.19.1.4";
   const port = openFlows(address, 2);

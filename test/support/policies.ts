@@ -69,9 +69,13 @@ export function labelsOnly(): Pick<WallOptions, "policy"> {
 }
 
 /** The same on a host where nobody does anything to bridges, and no time goes by. */
-export function quietHost(): Pick<WallOptions, "policy" | "lookAtBridges" | "uptimeMs" | "networksReadAtMs"> {
+export function quietHost(): Pick<
+  WallOptions,
+  "policy" | "lookAtBridges" | "forgetUnjudged" | "uptimeMs" | "networksReadAtMs"
+> {
   return {
     ...labelsOnly(),
+    forgetUnjudged: () => undefined,
     lookAtBridges: () => () => nothingFound,
     uptimeMs: () => 0,
     networksReadAtMs: () => 0,

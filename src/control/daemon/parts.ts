@@ -16,6 +16,7 @@ import { listHostAddresses } from "../../edge/host/addresses.ts";
 import { listBridges } from "../../edge/host/bridges.ts";
 import type { Config } from "../../edge/host/config.ts";
 import type { Log } from "../../edge/host/log.ts";
+import { forgetUnjudged } from "../../edge/kernel/flows/stamped.ts";
 import { createSets, destroySets, setsAreFilled } from "../../edge/kernel/ipset/desired-sets.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { lookAtBridges } from "../../edge/kernel/netlink/bridge-ports.ts";
@@ -178,6 +179,7 @@ function makeWall(
     demandSender: host.missing.unguardedPorts === undefined && hasPortTable(),
     listBridges,
     lookAtBridges: () => lookAtBridges(host.sandboxFolder === undefined ? [] : [host.sandboxFolder]),
+    forgetUnjudged,
     uptimeMs: monotonicMs,
     networksReadAtMs: inventory.networksReadAtMs,
     policy: () => open,

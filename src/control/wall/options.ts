@@ -1,6 +1,7 @@
 // What the wall is made of, and what it decides by.
 
 import type { FoundOnBridge } from "../../core/classify/bridge-ports.ts";
+import type { Prefix } from "../../core/model/address.ts";
 import type { ListStore } from "../../core/policy/list-store.ts";
 import type { Override } from "../../core/policy/override.ts";
 import type { PolicyFile } from "../../core/policy/policy-file.ts";
@@ -18,6 +19,8 @@ export interface WallOptions {
   readonly listBridges: () => readonly string[];
   /** Looks at what the host has on bridges. */
   readonly lookAtBridges: () => (bridge: string) => FoundOnBridge;
+  /** Forgets the flows with an end in these ranges that no rule has judged. */
+  readonly forgetUnjudged: (ranges: readonly Prefix[]) => void;
   /** Milliseconds of a clock that only goes forward, the one that dates readings of the engine. */
   readonly uptimeMs: () => number;
   /** When the last complete reading of the engine's networks began. */

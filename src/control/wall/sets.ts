@@ -5,12 +5,13 @@ import { whyHosts } from "../../core/classify/bridge-ports.ts";
 import { LostBridges } from "../../core/classify/lost-bridges.ts";
 import { type Classification, classify } from "../../core/classify/networks.ts";
 import { WaysOut } from "../../core/classify/ways-out.ts";
-import { desiredSets } from "../../core/firewall/members.ts";
+import { type DesiredSets, desiredSets, memberKey } from "../../core/firewall/members.ts";
 import { setNames } from "../../core/firewall/names.ts";
 import { tellUnplaced } from "../../core/firewall/unplaced.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import { groupOverrides } from "../../core/policy/override.ts";
 import { applySets, createSets, listedBridges, setsExist } from "../../edge/kernel/ipset/desired-sets.ts";
+import { membersOf } from "../../edge/kernel/ipset/member-entries.ts";
 import { arePartsWide } from "../../edge/kernel/ipset/parts.ts";
 import type { WallOptions } from "./options.ts";
 import type { Quarantines } from "./quarantines.ts";
@@ -20,6 +21,7 @@ export type WallSetsOptions = Pick<
   | "sets"
   | "listBridges"
   | "lookAtBridges"
+  | "forgetUnjudged"
   | "uptimeMs"
   | "networksReadAtMs"
   | "policy"
@@ -31,6 +33,8 @@ export type WallSetsOptions = Pick<
   readonly quarantines: Quarantines;
 };
 
+const rangeNames = [setNames.ranges4, setNames.ranges6];
+
 export class WallSets {
   readonly #options: WallSetsOptions;
   readonly #claims: BridgeClaims;
@@ -39,6 +43,8 @@ export class WallSets {
   #last: Topology = { networks: [], containers: [] };
   /** The bridges that are guarded now, or were by an earlier run. */
   #guarded: ReadonlySet<string>;
+  /** What was guarded when flows were last looked at, as text. */
+  #ranges: ReadonlySet<string>;
   /** Until every container has been read, the entries of an earlier run are not removed. */
   #isComplete = false;
 
@@ -47,6 +53,7 @@ export class WallSets {
     const { sets, listBridges, adopted, uptimeMs } = options;
     this.#options = options;
     this.#guarded = new Set(adopted ? listedBridges(sets, setNames.closed4) : []);
+    this.#ranges = new Set(adopted ? rangeNames.flatMap((name) => membersOf(sets, name).map(memberKey)) : []);
     this.#claims = new BridgeClaims({
       bridges: listBridges(),
       open: new Set(listedBridges(sets, setNames.open4)),
@@ -59,16 +66,29 @@ export class WallSets {
   classify(topology: Topology): Classification {
     const { sets } = this.#options;
     this.#last = topology;
-    if (!setsExist(sets)) createSets(sets);
+    if (!setsExist(sets)) {
+      createSets(sets);
+      this.#ranges = new Set();
+    }
     const classification = this.#decide(topology);
     const keeps = this.#isComplete ? "replace" : "keep";
     this.#guarded = new Set(classification.guarded.map(({ bridge }) => bridge));
-    const { unplaced } = applySets(sets, desiredSets(classification), keeps);
+    const desired = desiredSets(classification);
+    const { unplaced } = applySets(sets, desired, keeps);
+    this.#forgetFlows(desired);
     const { containers } = classification;
     const problems = [...containers.problems, ...tellUnplaced(unplaced)];
     return unplaced.size === 0
       ? classification
       : { ...classification, containers: { ...containers, problems } };
+  }
+
+  /** What began in a range before its rules were there has been judged by none: it may be another's, under its address. */
+  #forgetFlows({ members }: DesiredSets): void {
+    const ranges = rangeNames.flatMap((name) => members.get(name) ?? []);
+    const begun = ranges.filter((member) => !this.#ranges.has(memberKey(member)));
+    if (begun.length > 0) this.#options.forgetUnjudged(begun.map(({ prefix }) => prefix));
+    this.#ranges = new Set(ranges.map(memberKey));
   }
 
   /** Whether rules must look through all parts of the sets that have several. */

@@ -73,6 +73,7 @@ export function createParts(options: PartsOptions): Parts {
       ...nothingFound,
       strangers: host.strangersOn.has(bridge) ? ["a port of the host"] : [],
     }),
+    forgetUnjudged: () => undefined,
     uptimeMs: Date.now,
     networksReadAtMs: readAtMs,
     policy: () => open,

@@ -23,10 +23,10 @@ export interface Conntrack {
   /** All flows of a family, or those with a mark; the kernel sorts out the mark. */
   flows(family: Family, mark?: FlowMark): Flow[];
   /**
-   * Those that began at an address. The kernel sorts them out by IPv4 since Linux 5.8; by IPv6 it gives all others
+   * Those of which this direction comes from an address: which began there, or lead there. The kernel sorts them out by IPv4 since Linux 5.8; by IPv6 it gives all others
    * (ctnetlink_filter_match_tuple() takes the comparison the wrong way round, seen on 6.18), so it is not asked to.
    */
-  flowsFrom(source: IpAddress): Flow[];
+  flowsFrom(source: IpAddress, direction?: "original" | "reply"): Flow[];
   /** Marks flows; those that have ended meanwhile are passed over. @throws what was refused, after all others */
   setMark(flows: readonly Flow[], mark: FlowMark): void;
   /** Forgets flows: the next packet of each begins a new one, with its rules and translations looked up again. @throws as setMark() */
@@ -65,11 +65,11 @@ export function openConntrack(): Conntrack {
       if (mark !== undefined) writeMark(writer, mark);
       return readFlows(socket, family);
     },
-    flowsFrom(source) {
+    flowsFrom(source, direction = "original") {
       const family = familyOf(source);
       writeHeader(writer.reset(), messages.get, NLM_F_DUMP, family);
-      if (family === 4) writeSourceFilter(writer, source);
-      return readFlows(socket, family).filter(({ original }) => original.source === source);
+      if (family === 4) writeSourceFilter(writer, direction, source);
+      return readFlows(socket, family).filter((flow) => flow[direction].source === source);
     },
     setMark(flows, mark) {
       changeAll(flows, (flow) => change(messages.update, "to mark a flow", flow, mark));

@@ -19,7 +19,7 @@ export const messages = { update: 0, get: 1, remove: 2, statistics: 5 } as const
 const STATS_GLOBAL_ENTRIES = 1;
 const attributes = { original: 1, reply: 2, mark: 8, zone: 18, markMask: 21, filter: 25 } as const;
 /** Which parts of a tuple a filter compares. */
-const filter = { originalFlags: 1, sourceAddress: 1 << 0 } as const;
+const filter = { originalFlags: 1, replyFlags: 2, sourceAddress: 1 << 0 } as const;
 const tuple = { ip: 1, protocol: 2 } as const;
 const ip = { source4: 1, destination4: 2, source6: 3, destination6: 4 } as const;
 const protocol = { number: 1, sourcePort: 2, destinationPort: 3 } as const;
@@ -74,10 +74,15 @@ export function writeMark(writer: NetlinkWriter, { value, mask = ALL_BITS }: Flo
   writer.u32be(attributes.mark, value).u32be(attributes.markMask, mask);
 }
 
-/** Asks for those alone that began at an IPv4 address. */
-export function writeSourceFilter(writer: NetlinkWriter, source: IpAddress): void {
-  writer.nest(attributes.original).nest(tuple.ip).value(ip.source4, addressBytes(source)).end().end();
-  writer.nest(attributes.filter).value(filter.originalFlags, hostBytes(filter.sourceAddress)).end();
+/** Asks for those alone of which this direction comes from an IPv4 address. */
+export function writeSourceFilter(
+  writer: NetlinkWriter,
+  direction: "original" | "reply",
+  source: IpAddress,
+): void {
+  const flags = direction === "original" ? filter.originalFlags : filter.replyFlags;
+  writer.nest(attributes[direction]).nest(tuple.ip).value(ip.source4, addressBytes(source)).end().end();
+  writer.nest(attributes.filter).value(flags, hostBytes(filter.sourceAddress)).end();
 }
 
 /** How many flows a namespace has, in the answer to `statistics`; undefined in any other message. */

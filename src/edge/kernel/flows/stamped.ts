@@ -1,15 +1,21 @@
 // A container that gets another's former address must not inherit its open flows: a packet with the same ports would
-// pass because of the stamp of a flow that was admitted for the former owner.
+// pass because of the stamp of a flow that was admitted for the former owner, or as an answer to who came in to it.
 
 import { connectionMark } from "../../../core/firewall/names.ts";
-import { type Family, familyOf, type IpAddress } from "../../../core/model/address.ts";
+import {
+  type Family,
+  familyOf,
+  type IpAddress,
+  type Prefix,
+  prefixContains,
+} from "../../../core/model/address.ts";
 import { portProtocols } from "../../../core/model/service.ts";
 import { type Conntrack, openConntrack } from "./conntrack.ts";
 import type { Flow, FlowMark } from "./flow-message.ts";
 
 /**
- * Takes our stamp from every flow that began at one of these addresses; the next packet of each is judged anew.
- * Blocks for some 10 ms and address family, as the kernel walks the flows of all namespaces, and for 10 ms more with
+ * Takes our stamp from every flow that began at one of these addresses, so that the next packet of each is judged anew,
+ * and has the kernel forget those that have come in there. Blocks for some 10 ms and address family, as the kernel walks the flows of all namespaces, and for 10 ms more with
  * each thousand stamped ones: where it is one IPv4 address, of those that began there.
  */
 export function unstampFlows(sources: ReadonlySet<IpAddress>): void {
@@ -22,9 +28,19 @@ export function unstampFlows(sources: ReadonlySet<IpAddress>): void {
         : conntrack.flows(family, admitted).filter(({ original }) => sources.has(original.source));
     });
     unstamp(conntrack, flows);
+    for (const [family, addresses] of Map.groupBy(sources, familyOf))
+      conntrack.remove(flowsTo(conntrack, family, addresses));
   } finally {
     conntrack.close();
   }
+}
+
+/** What came in to these addresses, by whatever address it was sent to. */
+function flowsTo(conntrack: Conntrack, family: Family, addresses: readonly IpAddress[]): Flow[] {
+  if (addresses.length <= readingsAtMost[family])
+    return addresses.flatMap((address) => conntrack.flowsFrom(address, "reply"));
+  const to = new Set(addresses);
+  return conntrack.flows(family).filter(({ reply }) => to.has(reply.source));
 }
 
 /** The addresses at which stamped flows have begun. */
@@ -83,6 +99,26 @@ function headOf({ original, reply, mark }: Flow): FlowHead {
   const { source: destination, sourcePort, ipProtocol: protocol } = reply;
   const port = portProtocols.has(protocol) ? sourcePort : undefined;
   return { source: original.source, destination, protocol, port, stamped: isAdmitted({ mark }) };
+}
+
+/**
+ * Has the kernel forget the flows that no rule of ours has judged, and that have an end in one of these ranges: the next
+ * packet of each begins a new one. Not those with a translated destination, which the engine's rules have led there.
+ */
+export function forgetUnjudged(ranges: readonly Prefix[]): void {
+  const conntrack = openConntrack();
+  try {
+    for (const [family, own] of Map.groupBy(ranges, ({ address }) => familyOf(address))) {
+      const isWithin = (address: IpAddress): boolean => own.some((range) => prefixContains(range, address));
+      const flows = conntrack
+        .flows(family, { value: 0, mask: connectionMark.mask })
+        .filter(({ original, reply }) => original.destination === reply.source)
+        .filter(({ original }) => isWithin(original.source) || isWithin(original.destination));
+      conntrack.remove(flows);
+    }
+  } finally {
+    conntrack.close();
+  }
 }
 
 /** Every tracked flow of a family. */

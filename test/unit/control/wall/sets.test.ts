@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
 import { readQuarantine } from "../../../../src/control/quarantine.ts";
 import { Quarantines } from "../../../../src/control/wall/quarantines.ts";
-import { WallSets } from "../../../../src/control/wall/sets.ts";
+import { WallSets, type WallSetsOptions } from "../../../../src/control/wall/sets.ts";
 import { nothingFound } from "../../../../src/core/classify/bridge-ports.ts";
-import { hostPrefix, type IpAddress } from "../../../../src/core/model/address.ts";
+import { hostPrefix, type IpAddress, renderPrefix } from "../../../../src/core/model/address.ts";
 import type { Network, Topology } from "../../../../src/core/model/topology.ts";
 import { createSets, destroySets } from "../../../../src/edge/kernel/ipset/desired-sets.ts";
 import { createFakeSets, type FakeSets } from "../../../support/fake-sets.ts";
@@ -25,32 +25,63 @@ let nowMs: number;
 let sets: FakeSets;
 let filled: WallSets;
 let wayOut: string | undefined;
+/** Ranges whose flows were forgotten. */
+let forgotten: string[];
+
+const options = (): WallSetsOptions => ({
+  sets,
+  listBridges: () => bridges,
+  lookAtBridges: () => (bridge) => ({
+    ...nothingFound,
+    master: enslaved.includes(bridge) ? master : undefined,
+    isWayOut: bridge === wayOut,
+  }),
+  forgetUnjudged: (ranges) => forgotten.push(...ranges.map(renderPrefix)),
+  uptimeMs: () => nowMs,
+  networksReadAtMs: () => readAtMs,
+  ...labelsOnly(),
+  hold: true,
+  adopted: false,
+  quarantines: new Quarantines([]),
+});
 
 beforeEach(() => {
   [bridges, readAtMs, nowMs] = [["br-app"], 0, 0];
   [master, enslaved, wayOut] = [undefined, ["br-app"], undefined];
+  forgotten = [];
   sets = createFakeSets(() => 0);
   createSets(sets);
-  filled = new WallSets({
-    sets,
-    listBridges: () => bridges,
-    lookAtBridges: () => (bridge) => ({
-      ...nothingFound,
-      master: enslaved.includes(bridge) ? master : undefined,
-      isWayOut: bridge === wayOut,
-    }),
-    uptimeMs: () => nowMs,
-    networksReadAtMs: () => readAtMs,
-    ...labelsOnly(),
-    hold: true,
-    adopted: false,
-    quarantines: new Quarantines([]),
-  });
+  filled = new WallSets(options());
 });
 
 const guarded = (): number => sets.list("dockerwall-guarded4").length;
 
 describe("the sets of the wall", () => {
+  it("have flows forgotten in what is guarded from now on, and once only", () => {
+    filled.classify(picture);
+    assert.deepEqual(forgotten, ["198.19.1.0/24"]);
+    filled.classify(picture);
+    filled.restore();
+    assert.equal(forgotten.length, 1);
+    destroySets(sets);
+    filled.restore();
+    assert.equal(forgotten.length, 2);
+    filled.classify({ networks: [], containers: [] });
+    filled.classify(picture);
+    assert.equal(forgotten.length, 3);
+  });
+
+  it("have flows forgotten again when that has failed", () => {
+    const failing = new WallSets({
+      ...options(),
+      forgetUnjudged() {
+        throw new Error("EBUSY");
+      },
+    });
+    assert.throws(() => failing.classify(picture), /EBUSY/);
+    assert.throws(() => failing.classify(picture), /EBUSY/);
+  });
+
   it("are made and filled again as they were last", () => {
     assert.deepEqual(
       filled.classify(picture).guarded.map(({ name }) => name),
