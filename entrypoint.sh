@@ -93,19 +93,19 @@ docker_chains() { "iptables-$1-save" 2>/dev/null | sed '/^:DOCKERWALL-/d' | grep
 sets() {
   cat <<'END'
 ip_set_hash_netiface|dockerwall-guarded4 hash:net,iface family inet hashsize 1024 maxelem 65536 comment
+ip_set_hash_net|dockerwall-ranges4 hash:net family inet hashsize 64 maxelem 65536 timeout 0 comment
 ip_set_hash_ipportip|dockerwall-grant4 hash:ip,port,ip family inet hashsize 16384 maxelem 1048576 timeout 0 counters comment
 ip_set_hash_ipportip|dockerwall-pair4 hash:ip,port,ip family inet hashsize 16384 maxelem 1048576 timeout 0 comment
 ip_set_hash_ipportip|dockerwall-denied4 hash:ip,port,ip family inet hashsize 4096 maxelem 262144 timeout 86400 counters comment
-ip_set_hash_net|dockerwall-ask4 hash:net family inet hashsize 16384 maxelem 1048576 timeout 0 comment
 ip_set_hash_netport|dockerwall-host4 hash:net,port family inet hashsize 1024 maxelem 1048576 comment
 ip_set_hash_ipportnet|dockerwall-resolver4 hash:ip,port,net family inet hashsize 64 maxelem 65536 comment
 ip_set_hash_net|dockerwall-quarantine4 hash:net family inet hashsize 64 maxelem 65536 timeout 0 comment
 ip_set_list_set|dockerwall-open4 list:set size 64
 ip_set_hash_netiface|dockerwall-guarded6 hash:net,iface family inet6 hashsize 1024 maxelem 65536 comment
+ip_set_hash_net|dockerwall-ranges6 hash:net family inet6 hashsize 64 maxelem 65536 timeout 0 comment
 ip_set_hash_ipportip|dockerwall-grant6 hash:ip,port,ip family inet6 hashsize 16384 maxelem 1048576 timeout 0 counters comment
 ip_set_hash_ipportip|dockerwall-pair6 hash:ip,port,ip family inet6 hashsize 16384 maxelem 1048576 timeout 0 comment
 ip_set_hash_ipportip|dockerwall-denied6 hash:ip,port,ip family inet6 hashsize 4096 maxelem 262144 timeout 86400 counters comment
-ip_set_hash_net|dockerwall-ask6 hash:net family inet6 hashsize 16384 maxelem 1048576 timeout 0 comment
 ip_set_hash_netport|dockerwall-host6 hash:net,port family inet6 hashsize 1024 maxelem 1048576 comment
 ip_set_hash_ipportnet|dockerwall-resolver6 hash:ip,port,net family inet6 hashsize 64 maxelem 65536 comment
 ip_set_hash_net|dockerwall-quarantine6 hash:net family inet6 hashsize 64 maxelem 65536 timeout 0 comment
@@ -136,14 +136,14 @@ xt_set|mangle|FORWARD|-m set --match-set dockerwall-quarantine4 src -j RETURN
 xt_connmark|mangle|FORWARD|-m connmark --mark 0x1000000/0xf000000 -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED -j RETURN
+xt_connmark|mangle|FORWARD|-j CONNMARK --set-xmark 0x8000000/0xf000000
+xt_addrtype|mangle|FORWARD|-m addrtype --src-type LOCAL -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN
 xt_NFQUEUE|mangle|FORWARD|-j NFQUEUE --queue-num 5353
 xt_connlimit|mangle|FORWARD|-m connlimit --connlimit-above 8192 --connlimit-mask 32 --connlimit-saddr -j RETURN
-xt_connmark|mangle|FORWARD|-j CONNMARK --set-xmark 0x1000000/0xf000000
 xt_set|mangle|FORWARD|-j SET --add-set dockerwall-denied4 src,dst,dst
 xt_conntrack|mangle|INPUT|-m conntrack --ctstate DNAT --ctorigdstport 53 -j RETURN
 xt_owner|mangle|OUTPUT|-m owner --uid-owner 0 -j RETURN
-xt_addrtype|mangle|POSTROUTING|-m addrtype --src-type LOCAL -j RETURN
 xt_REDIRECT|nat|PREROUTING|-p udp -j REDIRECT --to-ports 5053
 ipt_REJECT|filter|OUTPUT|-p udp -j REJECT --reject-with icmp-admin-prohibited
 END
@@ -174,15 +174,15 @@ xt_set|mangle|FORWARD|-m set --match-set dockerwall-quarantine6 src -j RETURN
 xt_connmark|mangle|FORWARD|-m connmark --mark 0x1000000/0xf000000 -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED -j RETURN
+xt_connmark|mangle|FORWARD|-j CONNMARK --set-xmark 0x8000000/0xf000000
+xt_addrtype|mangle|FORWARD|-m addrtype --src-type LOCAL -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED --ctdir REPLY -j RETURN
 xt_NFQUEUE|mangle|FORWARD|-j NFQUEUE --queue-num 5353
 xt_connlimit|mangle|FORWARD|-m connlimit --connlimit-above 8192 --connlimit-mask 128 --connlimit-saddr -j RETURN
-xt_connmark|mangle|FORWARD|-j CONNMARK --set-xmark 0x1000000/0xf000000
 xt_set|mangle|FORWARD|-j SET --add-set dockerwall-denied6 src,dst,dst
 xt_hl|mangle|INPUT|-m hl --hl-eq 255 -j RETURN
 xt_conntrack|mangle|INPUT|-m conntrack --ctstate DNAT --ctorigdstport 53 -j RETURN
 xt_owner|mangle|OUTPUT|-m owner --uid-owner 0 -j RETURN
-xt_addrtype|mangle|POSTROUTING|-m addrtype --src-type LOCAL -j RETURN
 xt_REDIRECT|nat|PREROUTING|-p udp -j REDIRECT --to-ports 5053
 ip6t_REJECT|filter|OUTPUT|-p udp -j REJECT --reject-with icmp6-adm-prohibited
 END
