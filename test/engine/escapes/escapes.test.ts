@@ -11,6 +11,7 @@ import { localRanges, localRanges6 } from "../../support/lab/addresses.ts";
 import { type Lab, startLab } from "../../support/lab/lab.ts";
 import { ally, orderPort, startAccomplice } from "./accomplice.ts";
 import { type Condition, conditions } from "./conditions.ts";
+import { elsewhere } from "./elsewhere.ts";
 import { encapsulated } from "./encapsulated.ts";
 import { errors } from "./errors.ts";
 import { expected as expectedFlows } from "./expected.ts";
@@ -63,6 +64,7 @@ const attempted: readonly Section[] = [
     states,
     inwardStates,
     errors,
+    elsewhere,
     expectedFlows,
     handshakes,
     hairpins,
