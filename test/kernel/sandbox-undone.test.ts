@@ -1,11 +1,12 @@
-// A sandbox is opened whole, or not at all: whichever descriptor of it is refused, none of the others stays open.
+// A sandbox is opened whole, or not at all, and closed whole: whichever descriptor of it is refused, and whatever fails as
+// it is closed, none of the others stays open.
 
 import assert from "node:assert/strict";
-import { openSync, readdirSync, readlinkSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readlinkSync } from "node:fs";
 import { test } from "node:test";
 import koffi from "koffi";
 import { withNamespace } from "../../src/edge/kernel/netns.ts";
-import { openSandbox } from "../../src/edge/sandbox/sandbox.ts";
+import { closeSandbox, openSandbox, type Sandbox } from "../../src/edge/sandbox/sandbox.ts";
 import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces } from "../support/namespace.ts";
 
@@ -72,3 +73,50 @@ test("a sandbox of which any descriptor is refused leaves none open", async () =
     );
   }
 });
+
+const failing: readonly [what: string, fail: (sandbox: Sandbox) => void][] = [
+  [
+    "its watch cannot be ended",
+    (sandbox) => {
+      sandbox.unwatch = () => assert.fail("no");
+    },
+  ],
+  [
+    "one of its listeners cannot be closed",
+    (sandbox) => {
+      const { udp, tcp } = sandbox.sockets;
+      sandbox.listening = Promise.resolve([
+        { close: () => Promise.reject(new Error("no")) },
+        {
+          close: async () => {
+            for (const each of [udp, tcp]) if (each !== undefined) closeSync(each.fd);
+          },
+        },
+      ]);
+    },
+  ],
+];
+for (const [what, fail] of failing)
+  test(`a sandbox of which ${what} leaves nothing else open, and that is told`, async () => {
+    const name = `closed-${what.length}`;
+    const { fd } = createNamespace(name);
+    withNamespace(fd, () => undefined);
+    const before = new Set(openSockets());
+    const sandbox = openSandbox(name, fd, true);
+    const { udp, tcp } = sandbox.sockets;
+    sandbox.listening = Promise.resolve(
+      [udp, tcp].map((each) => ({ close: async () => closeSync(each?.fd ?? assert.fail()) })),
+    );
+    fail(sandbox);
+    await assert.rejects(closeSandbox(sandbox), /no/);
+    await until(
+      "all sockets to be closed",
+      1_000,
+      () => (openSockets().every((socket) => before.has(socket)) ? true : undefined),
+      () =>
+        openSockets()
+          .filter((socket) => !before.has(socket))
+          .join(),
+    );
+    assert.throws(() => readlinkSync(`/proc/self/fd/${fd}`), { code: "ENOENT" });
+  });

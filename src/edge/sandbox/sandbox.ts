@@ -129,15 +129,22 @@ function firstSocket(
   }
 }
 
-/** Closes what is open of a sandbox, once nothing listens in it. */
+/** Closes what is open of a sandbox, once nothing listens in it. What fails of it is thrown when all else is closed. */
 export async function closeSandbox(sandbox: Sandbox): Promise<void> {
   clearTimeout(sandbox.releaseTimer);
   clearTimeout(sandbox.readTimer);
+  // The last one first.
+  await using closing = new AsyncDisposableStack();
+  closing.defer(() => closeSync(sandbox.namespaceFd));
+  closing.defer(() => sandbox.owner.closeLater());
+  closing.defer(() => closeSync(sandbox.addressFd));
+  closing.defer(() => closeAll(sandbox.listening));
   sandbox.unwatch();
-  await Promise.all((await sandbox.listening).map((listener) => listener.close()));
-  closeSync(sandbox.addressFd);
-  sandbox.owner.closeLater();
-  closeSync(sandbox.namespaceFd);
+}
+
+async function closeAll(listening: Sandbox["listening"]): Promise<void> {
+  const closed = await Promise.allSettled((await listening).map((listener) => listener.close()));
+  for (const each of closed) if (each.status === "rejected") throw each.reason;
 }
 
 /** Cuts a sandbox off inside of it, or no longer. */

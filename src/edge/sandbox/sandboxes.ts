@@ -181,8 +181,11 @@ async function forget(parts: Parts, name: string): Promise<void> {
   listening.forget(name);
   attempt(name, () => holders.forget(sandbox));
   attempt(name, () => options.onGone(name));
-  await closeSandbox(sandbox);
-  register.tell();
+  try {
+    await closeSandbox(sandbox);
+  } finally {
+    register.tell();
+  }
 }
 
 async function probe(sandboxes: readonly Sandbox[], message: Uint8Array): Promise<readonly ProbedSandbox[]> {
