@@ -16,18 +16,29 @@ import { renderTable } from "../terminal/table.ts";
 
 /** The report as text: networks and services, then what is wrong, then what is doubtful. */
 export function renderCheck(report: CheckReport, styled: boolean): string {
-  const { networks, services, problems, warnings } = report;
+  const { networks, services, problems, warnings, unread } = report;
   const guarded = networks.some(({ state }) => state === "guarded");
   return [
     ...networks.map((network) => renderNetwork(network, styled)),
     ...services.map((service) => renderService(service, styled)),
     ...problems.map((finding) => `Problem: ${renderFinding(finding)}\n`),
     ...warnings.map((finding) => `Warning: ${renderFinding(finding)}\n`),
-    guarded ? "" : "No network carries the label dockerwall.allow: nothing is guarded.\n",
-    report.ok
-      ? "A daemon would enforce all of it.\n"
-      : `${problems.length === 1 ? "1 problem" : `${problems.length} problems`}: a daemon would not enforce all of it.\n`,
+    guarded || unread.length > 0
+      ? ""
+      : "No network carries the label dockerwall.allow: nothing is guarded.\n",
+    unread.length === 0
+      ? ""
+      : `Nothing was judged of what cannot be read: ${unread.map(printable).join(", ")}.\n`,
+    conclusion(report, guarded),
   ].join("");
+}
+
+function conclusion({ ok, problems: { length } }: CheckReport, guarded: boolean): string {
+  if (!ok)
+    return `${length === 1 ? "1 problem" : `${length} problems`}: a daemon would not enforce all of it.\n`;
+  return guarded
+    ? "A daemon would enforce all of it.\n"
+    : "There is no mistake in it, and nothing for a daemon to enforce.\n";
 }
 
 function renderFinding({ place, text }: Finding): string {

@@ -49,8 +49,8 @@ async function checkFiles(
   const { renderCheck } = await import("../check/report.ts");
   const lookup = (name: string): string | undefined => environment[name];
   const files = chooseFiles(operands, lookup);
-  const { tree, problems } = loadProject({ files, read: readText, environment: lookup });
-  const report = judge({ project: readProject(tree), tree, problems, presets });
+  const { tree, problems, unread } = loadProject({ files, read: readText, environment: lookup });
+  const report = judge({ project: readProject(tree), tree, problems, unread, presets });
   output.write("json" in options ? renderJson({ files, ...report }) : renderCheck(report, output.styled));
   return report.ok ? 0 : 1;
 }

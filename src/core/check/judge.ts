@@ -13,6 +13,7 @@ import { findDetours, renderDetour } from "../path/detours.ts";
 import { createListStore } from "../policy/list-store.ts";
 import type { Presets } from "../policy/preset.ts";
 import { tellDns } from "./dns.ts";
+import { tellHosts } from "./hosts.ts";
 import { findMisplaced } from "./misplaced.ts";
 import { openedBy, splitList } from "./opens.ts";
 import { placesOfSentences } from "./places.ts";
@@ -27,6 +28,8 @@ export interface JudgeInput {
   readonly tree: MapTree;
   /** What was found while it was loaded. */
   readonly problems: readonly Finding[];
+  /** Files that could not be read. */
+  readonly unread: readonly string[];
   readonly presets: Presets;
 }
 
@@ -34,7 +37,7 @@ export interface JudgeInput {
 const ownImage = /(^|\/)dockerwall([:@]|$)/;
 
 /** Judges a project. */
-export function judge({ project, tree, problems, presets }: JudgeInput): CheckReport {
+export function judge({ project, tree, problems, unread, presets }: JudgeInput): CheckReport {
   const topology = topologyOf(project);
   const own = project.services.find(({ image }) => ownImage.test(image));
   const classification = classifyAlone(topology, presets, own?.name);
@@ -80,18 +83,31 @@ export function judge({ project, tree, problems, presets }: JudgeInput): CheckRe
       ...classification.containers.warnings,
       ...detoursIn(project, topology, classification),
     ].map(placed),
-    ...unsetVariables(project),
     ...notMade(networks),
-    ...tellDns(project, stateOf),
-    ...tellUnneeded(project, stateOf, presets),
+    ...doubtsAlone(project, stateOf, presets),
   ];
   return {
     ok: wrong.length === 0,
+    unread,
     networks,
     services,
     problems: inOrder(wrong),
     warnings: inOrder(doubtful),
   };
+}
+
+/** What no classification tells. */
+function doubtsAlone(
+  project: Project,
+  stateOf: (key: string) => NetworkState,
+  presets: Presets,
+): readonly Finding[] {
+  return [
+    ...unsetVariables(project),
+    ...tellDns(project, stateOf),
+    ...tellHosts(project, presets),
+    ...tellUnneeded(project, stateOf, presets),
+  ];
 }
 
 /** With every bridge there, no policy file, no overrides, and nobody in quarantine. */

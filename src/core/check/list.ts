@@ -3,6 +3,7 @@
 import { parseAllowlist } from "../policy/allowlist.ts";
 import type { Presets } from "../policy/preset.ts";
 import { warnOfPublicSuffixes } from "../policy/public-suffix.ts";
+import { adviceOn } from "./hosts.ts";
 import { openedBy, splitList } from "./opens.ts";
 import type { EntryCheck } from "./report.ts";
 import { describeUnneeded } from "./tell-unneeded.ts";
@@ -34,6 +35,7 @@ export function checkList(text: string, presets: Presets): ListCheck {
       ...(result.ok
         ? warnOfPublicSuffixes("label dockerwall.allow", result.entries).map(({ sentence }) => sentence)
         : []),
+      ...entries.flatMap((entry) => adviceOn(entry, []) ?? []),
       ...findUnneeded(entries).map(describeUnneeded),
     ],
   };

@@ -5,6 +5,8 @@ import type { Finding, Place } from "../compose/tree.ts";
 export interface CheckReport {
   /** True: a daemon would enforce all of it. */
   readonly ok: boolean;
+  /** Files of which nothing was judged, because they cannot be read; problems say why. */
+  readonly unread: readonly string[];
   readonly networks: readonly NetworkCheck[];
   readonly services: readonly ServiceCheck[];
   /** What a daemon would call a problem, what Compose would refuse, and what could not be followed. */

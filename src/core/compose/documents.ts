@@ -11,6 +11,8 @@ export type ReadText = (path: string) => { readonly text: string } | { readonly 
 export interface Documents {
   readonly trees: readonly MapTree[];
   readonly problems: readonly Finding[];
+  /** False where nothing of it could be read. */
+  readonly isRead: boolean;
 }
 
 /** Reads a file that is named at `from`. */
@@ -18,15 +20,16 @@ export function readDocuments(read: ReadText, file: string, lookup: Lookup, from
   const found = read(file);
   if (found === undefined || "problem" in found) {
     const problem = found === undefined ? "there is no such file" : found.problem;
-    return { trees: [], problems: [{ place: from ?? { file, line: 1 }, text: `${file}: ${problem}` }] };
+    const text = `${file}: ${problem}`;
+    return { trees: [], problems: [{ place: from ?? { file, line: 1 }, text }], isRead: false };
   }
   const result = readYaml(file, found.text);
-  if ("problems" in result) return { trees: [], problems: result.problems };
+  if ("problems" in result) return { trees: [], problems: result.problems, isRead: false };
   const trees: MapTree[] = [];
   const problems: Finding[] = [];
   for (const tree of result.trees) {
     if (tree.kind === "map") trees.push(normalize(interpolateTree(tree, lookup) as MapTree));
     else problems.push({ place: tree.place, text: "it must be a map of services, networks and so on" });
   }
-  return { trees, problems };
+  return { trees, problems, isRead: trees.length > 0 || problems.length === 0 };
 }

@@ -22,6 +22,8 @@ export interface LoadedProject {
   readonly tree: MapTree;
   /** What Compose would refuse, and what could not be followed. */
   readonly problems: readonly Finding[];
+  /** Files of which nothing could be read. */
+  readonly unread: readonly string[];
 }
 
 /** What one file is read with. */
@@ -40,15 +42,18 @@ export function loadProject({ files: named, read, environment }: LoadInput): Loa
   const loading = new Loading(read);
   const lookup = loading.variables([join(folder, ".env")], environment);
   const tree = loading.files(files, { folder, lookup, trail: [] });
+  if (tree.items.size === 0 && loading.problems.length === 0)
+    loading.problems.push({ place: tree.place, text: "there is nothing in it, and Compose refuses that" });
   // What several services extend is read, and told, for each of them.
   const once = new Map(loading.problems.map((finding) => [JSON.stringify(finding), finding]));
-  return { tree, problems: [...once.values()] };
+  return { tree, problems: [...once.values()], unread: [...loading.unread] };
 }
 
 /** One loading, with what it has met so far. */
 class Loading {
   readonly #read: ReadText;
   readonly problems: Finding[] = [];
+  readonly unread = new Set<string>();
   readonly #extend = createExtender({
     documents: (file, context: Context, from) => this.#documents(file, context.lookup, from),
     resolve: (path, { folder }) => (isAbsolute(path) ? path : join(folder, path)),
@@ -80,7 +85,8 @@ class Loading {
   }
 
   #documents(file: string, lookup: Lookup, from?: Place): readonly MapTree[] {
-    const { trees, problems } = readDocuments(this.#read, file, lookup, from);
+    const { trees, problems, isRead } = readDocuments(this.#read, file, lookup, from);
+    if (!isRead) this.unread.add(file);
     this.problems.push(...problems);
     return trees;
   }

@@ -40,6 +40,13 @@ export interface ComposeNetwork {
   readonly labels: readonly WrittenLabel[];
 }
 
+/** A name that a service has in its own /etc/hosts. */
+export interface ExtraHost {
+  readonly name: string;
+  /** As it is written; `host-gateway` is the host. */
+  readonly address: string;
+}
+
 export interface ComposeService {
   readonly name: string;
   readonly place: Place;
@@ -55,6 +62,7 @@ export interface ComposeService {
   /** Addresses that it has by its own wish, and those of the resolvers that it would ask. */
   readonly addresses: readonly string[];
   readonly dns: readonly TextTree[];
+  readonly extraHosts: readonly ExtraHost[];
   /** Empty where it is built and not named. */
   readonly image: string;
   readonly host: HostSettings;
@@ -144,6 +152,7 @@ function readService(name: string, place: Place, value: Tree, problems: Finding[
       ["ipv4_address", "ipv6_address"].flatMap((each) => textAt(value, "networks", key, each)?.text ?? []),
     ),
     dns: listAt(value, "dns").flatMap((item) => (item.kind === "text" ? [item] : [])),
+    extraHosts: extraHostsAt(value),
     image: textAt(value, "image")?.text ?? "",
     host: {
       privileged: textAt(value, "privileged")?.text === "true",
@@ -174,6 +183,18 @@ function readLabelsAt(tree: Tree, subject: string, problems: Finding[]): Written
 
 function textsAt(tree: Tree, name: string): string[] {
   return listAt(tree, name).flatMap((item) => (item.kind === "text" ? [item.text] : []));
+}
+
+/** `NAME:ADDRESS`, `NAME=ADDRESS`, or a map of one or more addresses. */
+function extraHostsAt(tree: Tree): ExtraHost[] {
+  const listed = textsAt(tree, "extra_hosts").flatMap((text): ExtraHost[] => {
+    const [, name, address] = /^([^:=]+)[:=](.+)$/.exec(text) ?? [];
+    return name === undefined || address === undefined ? [] : [{ name, address }];
+  });
+  const mapped = [...itemsAt(tree, "extra_hosts").keys()].flatMap((name) =>
+    textsAt(treeAt(tree, "extra_hosts") ?? tree, name).map((address): ExtraHost => ({ name, address })),
+  );
+  return [...listed, ...mapped];
 }
 
 /** The texts of a map, as NAME=VALUE. */

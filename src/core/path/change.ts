@@ -1,6 +1,7 @@
 // The one change that would let a packet pass, found from the step that holds it.
 
 import { familyOf, hostPrefix, type IpAddress } from "../model/address.ts";
+import { isHostName } from "../model/host-names.ts";
 import { protocolNumbers, type Service } from "../model/service.ts";
 import type { Network } from "../model/topology.ts";
 import { type DomainEntry, type Entry, renderEntry } from "../policy/entry.ts";
@@ -60,7 +61,9 @@ export function changeFor(
       return target.port === undefined ? undefined : entryFor(network, hostEntry(target));
     case "no-entry":
     case "port":
-      return entryFor(network, entryOf(target));
+      return isOfHost(target) ? hostNameFor(network, target) : entryFor(network, entryOf(target));
+    case "no-such-name":
+      return isOfHost(target) ? hostNameFor(network, target) : undefined;
     case "no-address":
       return leadFor(surroundings, question, network);
     case "taken-away":
@@ -139,6 +142,16 @@ function labelled(
 
 function entryFor(network: string | undefined, entry: Entry): Change | undefined {
   return network === undefined ? undefined : { kind: "entry", entry: renderEntry(entry), network };
+}
+
+function isOfHost({ name }: ExplainTarget): boolean {
+  return name !== undefined && isHostName(name);
+}
+
+function hostNameFor(network: string | undefined, target: ExplainTarget): Change | undefined {
+  if (network === undefined) return undefined;
+  const entry = target.port === undefined ? "host:PORT/tcp" : renderEntry(hostEntry(target));
+  return { kind: "host-name", name: target.name ?? "", entry, network };
 }
 
 /** The entry that would let it pass. */

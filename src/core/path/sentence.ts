@@ -88,6 +88,8 @@ export function renderChange(change: Change): string {
       return `write ${change.entry} into ${allowLabel} of network ${change.network}, or of this container alone`;
     case "undo":
       return change.command;
+    case "host-name":
+      return `write ${change.entry} into ${allowLabel} of network ${change.network}, or of this container alone, and give the container the name (extra_hosts: "${change.name}:host-gateway"), which no resolver has`;
     case "remove-entry":
       return `take ${change.entry} out of ${change.source}`;
     case "route":

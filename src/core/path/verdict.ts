@@ -71,6 +71,8 @@ export interface PathEnd {
 export type Change =
   /** The entry would stand in the label of the network, or of the container alone. */
   | { readonly kind: "entry"; readonly entry: string; readonly network: string }
+  /** The name is one of the host: no entry for it opens anything, and the container must be given it. */
+  | { readonly kind: "host-name"; readonly name: string; readonly entry: string; readonly network: string }
   | { readonly kind: "remove-entry"; readonly entry: string; readonly source: string }
   /** An override that a command has made takes it away. */
   | { readonly kind: "undo"; readonly command: string }

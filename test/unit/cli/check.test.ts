@@ -135,7 +135,39 @@ const cases: readonly Case[] = [
     name: "a file that is no YAML",
     files: { "compose.yml": "a: [\n" },
     code: 1,
-    stdout: /^Problem: compose.yml:\d: /,
+    stdout:
+      /^Problem: compose.yml:\d: [^\n]*\nNothing was judged of what cannot be read: compose.yml.\n1 problem: a daemon would not enforce all of it.\n$/,
+  },
+  {
+    name: "a file that is no YAML beside one that is",
+    files: { "compose.yml": good, "compose.override.yml": "a: [\n" },
+    code: 1,
+    stdout:
+      /^Network app [\s\S]*\nNothing was judged of what cannot be read: compose.override.yml.\n1 problem: /,
+  },
+  ...["", "# nothing yet\n", "{}\n", "---\n"].map((text) => ({
+    name: `a file with ${JSON.stringify(text)}`,
+    files: { "compose.yml": text },
+    code: 1,
+    stdout: /^Problem: compose.yml:1: there is nothing in it, and Compose refuses that\nNo network carries /,
+  })),
+  {
+    name: "an override file with nothing in it",
+    files: { "compose.yml": good, "compose.override.yml": "" },
+    code: 0,
+    stdout: said,
+  },
+  {
+    name: "a project without a label",
+    files: { "compose.yml": "services: {app: {}}" },
+    code: 0,
+    stdout: /\nNo network carries .*\nThere is no mistake in it, and nothing for a daemon to enforce\.\n$/,
+  },
+  {
+    name: "a name of the host",
+    args: ["host.docker.internal"],
+    code: 0,
+    stdout: /Warning: entry "host.docker.internal" opens nothing: .* write host:PORT\/tcp, and give the name/,
   },
   {
     name: "what a terminal must not get",

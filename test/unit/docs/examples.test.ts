@@ -101,12 +101,12 @@ describe("examples of the documentation", () => {
 
   for (const { place, text, output } of checks)
     it(`${place}: what dockerwall check says`, () => {
-      const { tree, problems } = loadProject({
+      const { tree, problems, unread } = loadProject({
         files: ["compose.yml"],
         read: (path) => (path === "compose.yml" ? { text } : undefined),
         environment: () => undefined,
       });
-      const report = judge({ project: readProject(tree), tree, problems, presets });
+      const report = judge({ project: readProject(tree), tree, problems, unread, presets });
       assert.equal(renderCheck(report, false), output);
     });
 

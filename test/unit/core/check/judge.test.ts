@@ -10,12 +10,12 @@ import type { Finding } from "../../../../src/core/compose/tree.ts";
 import { presets } from "../../../support/policies.ts";
 
 function check(text: string): CheckReport {
-  const { tree, problems } = loadProject({
+  const { tree, problems, unread } = loadProject({
     files: ["compose.yml"],
     read: (path) => (path === "compose.yml" ? { text } : undefined),
     environment: () => undefined,
   });
-  return judge({ project: readProject(tree), tree, problems, presets });
+  return judge({ project: readProject(tree), tree, problems, unread, presets });
 }
 
 const linesOf = (findings: readonly Finding[]): string[] =>
@@ -344,6 +344,52 @@ networks:
   });
   it("hears nothing where the network names its resolvers", () => {
     assert.deepEqual(told(', dockerwall.upstream: "10.9.0.5"'), []);
+  });
+});
+
+describe("an entry for a name of a service's own (extra_hosts:)", () => {
+  const stack = (hosts: string, allow: string): string => `services:
+  web:
+    extra_hosts: ${hosts}
+    networks: [app]
+  other: { networks: [app] }
+networks:
+  app: { labels: { dockerwall.allow: "${allow}" } }
+`;
+  const told = (hosts: string, allow: string): readonly string[] =>
+    linesOf(check(stack(hosts, allow)).warnings);
+  const begins = (entry: string): string =>
+    `7: network "app", label dockerwall.allow: entry "${entry}" opens nothing`;
+  const has = `for service "web", which has the name by extra_hosts and looks nothing up: write`;
+  const cases: readonly [hosts: string, allow: string, said: string | undefined][] = [
+    ['["host.docker.internal:host-gateway"]', "host.docker.internal", `${has} host:PORT/tcp`],
+    ["{ host.docker.internal: host-gateway }", "host.docker.internal:5432/tcp", `${has} host:5432/tcp`],
+    ['["box.example=host-gateway"]', "box.example:80-90", `${has} host:80-90`],
+    ['["db.example:192.0.2.5"]', "db.example:5432/tcp", `${has} 192.0.2.5/32:5432/tcp`],
+    ['["db.example:[2001:db8::5]"]', "db.example", `${has} 2001:db8::5/128`],
+    ['{ db.example: ["192.0.2.5", "192.0.2.6"] }', "db.example", `${has} 192.0.2.5/32 192.0.2.6/32`],
+    ['["db.corp.example:192.0.2.5"]', "*.corp.example", undefined],
+    ['["db.example:192.0.2.5"]', "a.example host:5432/tcp", undefined],
+  ];
+  for (const [hosts, allow, said] of cases)
+    it(`${allow} beside ${hosts}`, () => {
+      const expected = said === undefined ? [] : [`${begins(allow)} ${said}`];
+      assert.deepEqual(told(hosts, allow), expected);
+    });
+  it("is told of the host's name where nobody has it, and on the service's own label", () => {
+    assert.deepEqual(told("[]", "host.docker.internal:443"), [
+      `${begins("host.docker.internal:443")}: it is a name of the host, which no resolver has: write host:443, and give the name to services that use it (extra_hosts: "host.docker.internal:host-gateway")`,
+    ]);
+    const own = check(`services:
+  web:
+    extra_hosts: ["host.docker.internal:host-gateway"]
+    networks: [app]
+    labels: { dockerwall.allow: host.docker.internal }
+networks: { app: { labels: { dockerwall.allow: a.example.com } } }
+`);
+    assert.deepEqual(linesOf(own.warnings), [
+      `5: container "web", label dockerwall.allow: entry "host.docker.internal" opens nothing ${has} host:PORT/tcp`,
+    ]);
   });
 });
 

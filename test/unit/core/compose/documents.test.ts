@@ -36,6 +36,7 @@ describe("a file's documents", () => {
       {
         trees: [],
         problems: [{ place: from, text: "none.yml: there is no such file" }],
+        isRead: false,
       },
     );
     assert.deepEqual(readDocuments(read, "bad.yml", () => undefined).trees, []);

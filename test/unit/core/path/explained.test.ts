@@ -96,6 +96,9 @@ function explained({
 const write = (entry: string): string =>
   `write ${entry} into dockerwall.allow of network front, or of this container alone`;
 
+const writeForHost = (entry: string): string =>
+  `${write(entry)}, and give the container the name (extra_hosts: "host.docker.internal:host-gateway"), which no resolver has`;
+
 describe("explain", () => {
   it("says which ports pass where none was asked for", () => {
     const target = parseTarget("203.0.113.1");
@@ -224,6 +227,16 @@ describe("explain", () => {
       "a name that nothing allows is not even looked up",
       { target: "www.example.com:443", name: {}, answers: [{ rcode: "NXDOMAIN" }] },
       ["refused no-entry", write("www.example.com:443/tcp")],
+    ],
+    [
+      "a name of the host, with a port",
+      { target: "host.docker.internal:5432", name: {}, answers: [{ rcode: "NXDOMAIN" }] },
+      ["refused no-entry", writeForHost("host:5432/tcp")],
+    ],
+    [
+      "a name of the host that an entry names",
+      { target: "host.docker.internal", name: { reason: "entry" }, answers: [{ rcode: "NXDOMAIN" }] },
+      ["refused no-such-name", writeForHost("host:PORT/tcp")],
     ],
     [
       "an allowed name that nobody has",
