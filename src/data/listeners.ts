@@ -2,22 +2,15 @@
 
 import { contain } from "../core/contain.ts";
 import { usualDnsPort } from "../core/firewall/names.ts";
-import { anyAddress } from "../core/model/address.ts";
 import { every } from "../edge/host/every.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { switchOff, switchOn } from "../edge/kernel/ipset/switch-set.ts";
 import { hasFamily } from "../edge/kernel/libc.ts";
-import { ConnectionPool } from "../edge/listener/connection-pool.ts";
-import { type HostListeners, listenOnHost } from "../edge/listener/host.ts";
+import { type HostListeners, listenOnHost, listenOnHostByTcp } from "../edge/listener/host.ts";
 import { portsToTry } from "../edge/listener/ports.ts";
-import { listenTcp } from "../edge/listener/tcp.ts";
-import type { DnsHandler } from "../edge/listener/udp.ts";
 import { messageOf } from "../errors.ts";
 import type { HostPort } from "../planes/messages.ts";
 import type { Answerer } from "./answerer.ts";
-
-/** TCP connections of all networks together. */
-const connectionsAtMost = 512;
 
 /** For so long rules keep others from the port after the daemon was killed. */
 const claimedSeconds = 30;
@@ -62,12 +55,12 @@ async function listenAt(
     onProblem,
   });
   opened.defer(listeners.close);
-  const pool = new ConnectionPool(connectionsAtMost);
-  const handler: DnsHandler = (message, client, reply) => answerer.fromHost(message, "tcp", client, reply);
-  for (const family of families) {
-    const at = { address: anyAddress(family), port };
-    opened.defer((await listenTcp(at, handler, {}, { pool, onProblem })).close);
-  }
+  await listenOnHostByTcp({
+    port,
+    families,
+    handler: (message, client, reply) => answerer.fromHost(message, "tcp", client, reply),
+    onProblem,
+  });
   opened.move();
   claimPort({ sets, onProblem });
   const problem =

@@ -4,13 +4,15 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { closeSync } from "node:fs";
+import { createConnection } from "node:net";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readCounters } from "../../src/core/counters/registry.ts";
+import { renderFrame } from "../../src/core/dns/wire/framing.ts";
 import { addressBytes, anyAddress } from "../../src/core/model/address.ts";
 import * as libc from "../../src/edge/kernel/libc.ts";
 import { socketAddress } from "../../src/edge/kernel/socket-address.ts";
-import { listenOnHost } from "../../src/edge/listener/host.ts";
+import { listenOnHost, listenOnHostByTcp } from "../../src/edge/listener/host.ts";
 import { listenLasting } from "../../src/edge/listener/lasting-listener.ts";
 import { listenTcp } from "../../src/edge/listener/tcp.ts";
 import { type DnsHandler, listenUdp } from "../../src/edge/listener/udp.ts";
@@ -235,6 +237,38 @@ test("sockets on the host that are destroyed are opened again, each for what it 
     const answered = new Promise<void>((resolve) => client.once("message", () => resolve()));
     client.send("question", port, address);
     await answered.finally(() => client.close());
+  }
+});
+
+test("sockets for TCP on the host that are destroyed are opened again, and answer", async (t) => {
+  const problems: string[] = [];
+  const listeners = await listenOnHostByTcp({
+    families: [4, 6],
+    port,
+    handler: echo,
+    onProblem: (problem) => problems.push(problem),
+  });
+  t.after(() => listeners.close());
+  const isAnswered = (host: string): Promise<boolean> =>
+    new Promise((resolve) => {
+      const client = createConnection({ host, port });
+      client.once("connect", () => client.write(renderFrame(Buffer.from("question"))));
+      client.once("data", () => resolve(true));
+      client.once("error", () => resolve(false));
+      client.setTimeout(2_000, () => resolve(false));
+      t.after(() => client.destroy());
+    });
+  for (let lost = 0; lost <= 2; lost += 2) {
+    if (lost > 0) run("ss", "-tlK", "sport", "=", `:${port}`);
+    for (const host of ["127.0.0.1", "::1"]) {
+      let answered = await isAnswered(host);
+      for (let i = 0; i < 60 && !answered; i++) {
+        await sleep(50);
+        answered = await isAnswered(host);
+      }
+      assert.ok(answered, `${host}: ${problems.join()}`);
+    }
+    assert.equal(problems.length, lost, problems.join());
   }
 });
 

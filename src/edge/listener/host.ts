@@ -1,12 +1,18 @@
-// Where redirected lookups arrive on the host: one socket for every address, and one for each guarded bridge, so that
-// whatever a network does to its socket harms no other network. One that is destroyed is opened again.
+// Where redirected lookups arrive on the host. By UDP, one socket for every address, and one for each guarded bridge, so
+// that whatever a network does to its socket harms no other network; by TCP, one for all. One that is destroyed is opened
+// again.
 
 import { contain } from "../../core/contain.ts";
 import { anyAddress, type Family } from "../../core/model/address.ts";
 import { messageOf } from "../../errors.ts";
 import { interfaceIndex } from "../kernel/libc.ts";
+import { ConnectionPool } from "./connection-pool.ts";
 import { type Lasting, listenLasting } from "./lasting-listener.ts";
+import { listenTcp } from "./tcp.ts";
 import { type DnsHandler, listenUdp } from "./udp.ts";
+
+/** TCP connections of all networks together. */
+const connectionsAtMost = 512;
 
 export interface HostListenersOptions {
   readonly port: number;
@@ -61,6 +67,25 @@ export async function listenOnHost(options: HostListenersOptions): Promise<HostL
       await Promise.all(all.map((listener) => listener.close()));
     },
   };
+}
+
+/** Listens by TCP for every interface. @throws DockerwallError PORT_TAKEN */
+export async function listenOnHostByTcp(options: HostListenersOptions): Promise<Lasting> {
+  const { port, handler, onProblem, families } = options;
+  const pool = new ConnectionPool(connectionsAtMost);
+  await using opened = new AsyncDisposableStack();
+  for (const family of families) {
+    const at = { address: anyAddress(family), port };
+    const listener = await listenLasting({
+      open: (onLost) => listenTcp(at, handler, {}, { pool, onProblem, onLost }),
+      onOpen: () => undefined,
+      onProblem,
+      mustStand: true,
+    });
+    opened.defer(listener.close);
+  }
+  const standing = opened.move();
+  return { close: () => standing.disposeAsync() };
 }
 
 function listenForAll(family: Family, { port, handler, onProblem }: HostListenersOptions): Promise<Lasting> {

@@ -3,10 +3,11 @@
 
 import { createServer, type Server, type Socket } from "node:net";
 import { contain, contained, type OnFailure } from "../../core/contain.ts";
-import { familyOf, type IpAddress } from "../../core/model/address.ts";
+import type { IpAddress } from "../../core/model/address.ts";
 import { messageOf } from "../../errors.ts";
 import { isListening } from "../kernel/libc.ts";
 import { ConnectionPool } from "./connection-pool.ts";
+import { openHostTcp } from "./host-tcp.ts";
 import { type Serving, serveConnection, type TcpLimits } from "./tcp-connection.ts";
 import {
   clientAddress,
@@ -16,6 +17,7 @@ import {
   type ListenAt,
   type ListenerEvents,
   listenError,
+  openAt,
 } from "./udp.ts";
 
 const defaultLimits: TcpLimits = {
@@ -71,11 +73,12 @@ export async function listenTcp(
       },
     ),
   );
-  await listen(server, at, told);
+  const fd = "fd" in at ? at.fd : openAt(at, "tcp", () => openHostTcp(at, backlog));
+  await listen(server, fd, at, told);
   const bound = server.address();
   const unwatch =
-    "fd" in at && onLost !== undefined
-      ? watchSocket(at.fd, told, () => {
+    onLost !== undefined
+      ? watchSocket(fd, told, () => {
           server.close();
           onLost("the socket for lookups by TCP was destroyed");
         })
@@ -130,7 +133,7 @@ class TcpClients {
   }
 }
 
-function listen(server: Server, at: ListenAt, told: OnFailure): Promise<void> {
+function listen(server: Server, fd: number, at: ListenAt, told: OnFailure): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error) => reject(listenError(error, at, "tcp")));
     server.once("listening", () => {
@@ -139,15 +142,15 @@ function listen(server: Server, at: ListenAt, told: OnFailure): Promise<void> {
       server.on("error", told);
       resolve();
     });
-    if ("fd" in at) server.listen({ fd: at.fd });
-    else server.listen({ host: at.address, port: at.port, ipv6Only: familyOf(at.address) === 6, backlog });
+    if ("fd" in at) server.listen({ fd });
+    else server.listen({ fd }, backlog);
   });
 }
 
 /** Looks whether a socket still listens, until it does not. @returns how to stop looking */
 function watchSocket(fd: number, told: OnFailure, onGone: () => void): () => void {
   const look = (): void => {
-    if (isListening(fd, "a listener in a sandbox")) return;
+    if (isListening(fd, "a listener for lookups by TCP")) return;
     clearInterval(looking);
     onGone();
   };

@@ -59,7 +59,7 @@ export async function listenUdp(
   handler: DnsHandler,
   { onProblem, onLost }: ListenerEvents = {},
 ): Promise<DnsListener> {
-  const fd = "fd" in at ? at.fd : openUdp(at);
+  const fd = "fd" in at ? at.fd : openAt(at, "udp", () => openHostUdp(at));
   const told = tellingUnanswered(onProblem);
   const contained = containHandler(handler, onProblem);
   const replies = new SendQueue(fd, { onLoss: (count) => unsent.add(count), onFailure: told });
@@ -106,12 +106,17 @@ class UdpClient implements DnsClient {
   }
 }
 
-function openUdp(at: Exclude<ListenAt, { readonly fd: number }>): number {
+/** Opens a socket; where the kernel refuses it, the error says who has the port. */
+export function openAt(
+  at: Exclude<ListenAt, { readonly fd: number }>,
+  transport: "udp" | "tcp",
+  open: () => number,
+): number {
   try {
-    return openHostUdp(at);
+    return open();
   } catch (error) {
     if (!(error instanceof libc.SystemCallError)) throw error;
-    throw listenError(Object.assign(new Error(error.message), { code: error.errnoName }), at, "udp");
+    throw listenError(Object.assign(new Error(error.message), { code: error.errnoName }), at, transport);
   }
 }
 
