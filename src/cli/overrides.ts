@@ -2,11 +2,11 @@
 // limited time or until the host restarts.
 
 import { parseDuration } from "../core/model/duration.ts";
-import type { OverridesReport } from "../core/model/report.ts";
+import type { ChangedOverrides, OverridesReport } from "../core/model/report.ts";
 import { DockerwallError } from "../errors.ts";
 import { ask } from "./ask.ts";
 import { type Command, type Invocation, jsonOption } from "./command.ts";
-import { printable, renderJson, renderSpan } from "./terminal/print.ts";
+import { printable, printableSentence, renderJson, renderSpan } from "./terminal/print.ts";
 
 /** The kernel keeps overrides as entries with a timeout of at most 2,147,483 s. */
 const longestSeconds = 24 * 86_400;
@@ -46,7 +46,7 @@ async function change(
     entries,
     forSeconds: spanOf(options["for"]),
   });
-  output.write("json" in options ? renderJson(report) : renderOverrides(report, Date.now()));
+  output.write("json" in options ? renderJson(report) : renderChange(report, Date.now()));
   return 0;
 }
 
@@ -66,6 +66,11 @@ function spanOf(text: string | undefined): number | undefined {
     "USAGE",
     `--for is ${JSON.stringify(text)}, but must be a duration from 1s to 24d, as in 15m`,
   );
+}
+
+function renderChange(report: ChangedOverrides, nowMs: number): string {
+  const warnings = report.warnings.map((warning) => `Warning: ${printableSentence(warning)}\n`);
+  return renderOverrides(report, nowMs) + warnings.join("");
 }
 
 /** The overrides in force for a target, one per line. */

@@ -15,7 +15,7 @@ const printed: Readonly<Record<string, string>> = {
   explain: "ExplainReport",
   suggest: "SuggestReport",
   replay: "ReplayReport",
-  "allow, deny": "OverridesReport",
+  "allow, deny": "ChangedOverrides",
   "quarantine, release": "QuarantineReport",
   "prepare-network": "PreparedNetwork",
   "check, of files": "CheckReport",

@@ -1,8 +1,9 @@
 // `allow` and `deny` as commands: they resolve when the kernel holds what they say, and no right beyond it.
 
 import type { IpAddress } from "../../core/model/address.ts";
-import type { OverridesReport } from "../../core/model/report.ts";
+import type { ChangedOverrides } from "../../core/model/report.ts";
 import type { Topology } from "../../core/model/topology.ts";
+import { findIdle } from "../../core/policy/override/idle.ts";
 import type { OverrideTarget } from "../../core/policy/override.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../../errors.ts";
@@ -19,7 +20,7 @@ import { listRights } from "./overrides/kernel-rights.ts";
 export interface ApplyContext {
   readonly topology: () => Topology;
   readonly policies: Pick<PolicySources, "change">;
-  readonly enforcement: Pick<Enforcement, "heal">;
+  readonly enforcement: Pick<Enforcement, "heal" | "classification">;
   readonly wall: Pick<Wall, "stands">;
   readonly sets: Pick<KernelSets, "portions">;
   readonly takeLeft: DataPlaneLink["takeLeft"];
@@ -42,16 +43,26 @@ export async function applyOverrides(
   request: OverrideRequest,
   inForce: InForce,
   context: ApplyContext,
-): Promise<OverridesReport> {
+): Promise<ChangedOverrides> {
   const report = await context.policies.change(request, inForce);
-  if (await isInForce(report, context)) return report;
+  if (await isInForce(report, context)) return { ...report, warnings: idleOf(report, context) };
   // Other software may have changed the rules at this very moment; if so, we put them right.
   await context.enforcement.heal();
-  if (await isInForce(report, context)) return report;
+  if (await isInForce(report, context)) return { ...report, warnings: idleOf(report, context) };
   throw new DockerwallError(
     "NOT_ENFORCED",
     "the change is remembered, but NOT in force: the kernel holds other rules, or more rights, than it should; see dockerwall status",
   );
+}
+
+/** What does nothing of what a target has now. */
+function idleOf({ kind, name }: OverrideTarget, { topology, enforcement }: ApplyContext): readonly string[] {
+  const classification = enforcement.classification();
+  if (classification === undefined) return [];
+  const { guarded, containers } = classification;
+  return findIdle(topology(), { guarded, services: containers.services })
+    .filter(({ target }) => target.kind === kind && target.name === name)
+    .map(({ sentence }) => sentence);
 }
 
 /** As the kernel has it: the rules, and what is open for the containers concerned. */

@@ -8,6 +8,7 @@ import { allowLabel } from "../labels/table.ts";
 import { type NetworkWarned, unaccepted, type Warning } from "../labels/warned.ts";
 import type { GuardedNetwork } from "../model/guarded-network.ts";
 import type { Network, Topology } from "../model/topology.ts";
+import { findIdle } from "../policy/override/idle.ts";
 import type { HeldBridge } from "./bridge-claims.ts";
 import { type FoundOnBridge, hostsOwn } from "./bridge-ports.ts";
 import { besideProblems, bridgeProblems, masterProblems, wayOutProblems } from "./bridge-problems.ts";
@@ -91,7 +92,11 @@ export function classify(input: ClassifyInput): Classification {
     held: input.held.filter(({ bridge }) => bridge.startsWith(heldPrefix)),
     refused: networks.filter((_, index) => rulings[index]?.kind === "refused"),
     problems: problemsById(networks, rulings, besides),
-    warnings: [...warningsOf(rulings, guarded, input), ...warnings],
+    warnings: [
+      ...warningsOf(rulings, guarded, input),
+      ...findIdle(input.topology, { guarded, services: containers.services }).map(({ sentence }) => sentence),
+      ...warnings,
+    ],
     containers,
   };
 }

@@ -183,6 +183,12 @@ export interface OverridesReport {
   }[];
 }
 
+/** What `allow` and `deny` have done. */
+export interface ChangedOverrides extends OverridesReport {
+  /** Overrides for the target that do nothing, and what to do; one sentence each. */
+  readonly warnings: readonly string[];
+}
+
 export interface ExplainReport extends Explained {
   readonly container: string;
   readonly target: string;

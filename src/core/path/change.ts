@@ -5,7 +5,7 @@ import { isHostName } from "../model/host-names.ts";
 import { protocolNumbers, type Service } from "../model/service.ts";
 import type { Network } from "../model/topology.ts";
 import { type DomainEntry, type Entry, renderEntry } from "../policy/entry.ts";
-import { overrideAt, renderCommand } from "../policy/override/place.ts";
+import { overrideAt, renderRemoval } from "../policy/override/place.ts";
 import type { ExplainTarget } from "../policy/target.ts";
 import type { FoundEntry, PolicyFinding } from "./policy.ts";
 import { lackingFamily, type PathReading, type ReadPacket } from "./reading.ts";
@@ -106,7 +106,7 @@ function withoutEntry(by: FoundEntry | undefined): Change | undefined {
   const override = overrideAt(source);
   return override === undefined
     ? { kind: "remove-entry", entry, source }
-    : { kind: "undo", command: `${renderCommand(override)} --undo` };
+    : { kind: "undo", command: renderRemoval(entry, source) };
 }
 
 /** What would let the name lead where it leads. */

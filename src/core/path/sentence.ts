@@ -2,7 +2,7 @@
 
 import { allowLabel } from "../labels/table.ts";
 import type { LookedUpBy } from "../model/report.ts";
-import { overrideAt, renderCommand } from "../policy/override/place.ts";
+import { overrideAt, renderCommand, renderRemoval } from "../policy/override/place.ts";
 import type { Change, PathEnd, PathStep } from "./verdict.ts";
 
 /** Some name the network that the packet leaves by. */
@@ -91,7 +91,7 @@ export function renderChange(change: Change): string {
     case "host-name":
       return `write ${change.entry} into ${allowLabel} of network ${change.network}, or of this container alone, and give the container the name (extra_hosts: "${change.name}:host-gateway"), which no resolver has`;
     case "remove-entry":
-      return `take ${change.entry} out of ${change.source}`;
+      return renderRemoval(change.entry, change.source);
     case "route":
       return `send by ${change.network}: give it the highest gw_priority (Engine 28), or make ${change.instead} internal; or write ${change.entry} into ${allowLabel} of ${change.instead} or of this container alone`;
     case "lookup":

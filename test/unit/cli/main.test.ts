@@ -58,6 +58,7 @@ const api: ControlApi = {
       kind: "network",
       name: target,
       overrides: entries.map((entry) => ({ entry, endsAtMs: undefined })),
+      warnings: target === "idle" ? ['network "idle", command x: it grants nothing'] : [],
     }),
   quarantine: async ({ container }) => ({
     container,
@@ -157,6 +158,12 @@ const cases: readonly Case[] = [
   { args: ["--help"], code: 0, stdout: /Usage: dockerwall COMMAND/ },
   { args: [], program: links.help, code: 0, stdout: /Usage: dockerwall COMMAND/ },
   { args: ["daemon"], program: links.help, code: 0, stdout: /--stats-ttl DURATION/ },
+  {
+    args: ["allow", "idle", "www.example.com"],
+    code: 0,
+    stdout:
+      'Overrides for network idle:\n  allow www.example.com\nWarning: network "idle", command x: it grants nothing\n',
+  },
   { args: ["help", "stats"], code: 0, stdout: /^Usage: dockerwall stats/ },
   { args: ["daemon", "-h"], code: 0, stdout: /--stats-ttl DURATION/ },
   { args: ["--version"], code: 0, stdout: /^[0-9]+\.[0-9]+\.[0-9]+\n$/ },

@@ -26,6 +26,9 @@ import { findGuarded, findNetwork } from "../context/in-force.ts";
 /** `network:` or `container:` in front of a name, for names that both have. */
 const targetForm = /^(network|container):(.+)$/;
 
+/** A neighbour's name, with a port or without. `host` is the Docker host, and digits are an address that is cut short. */
+const oneLabel = /^(?!host(?:[:/]|$))(?![0-9]+(?:[:/]|$))([a-z0-9_][a-z0-9_-]*)(?::[^:]*)?(?:\/[a-z]+)?$/i;
+
 export const overrideRequest = fields({
   verb: oneOf(["allow", "deny", "undo"]),
   /** A guarded network, or a container on one. */
@@ -76,6 +79,14 @@ function readEntries({ entries, verb, target }: OverrideRequest, presets: Preset
     throw new DockerwallError("USAGE", `${verb} needs an entry, as in api.example.com:443`);
   // The override's preset may be gone from the policy file by now.
   if (verb === "undo") return words.map((word) => withNegation(word, false) ?? word);
+  const neighbour = verb === "deny" ? words.find((word) => oneLabel.test(word)) : undefined;
+  if (neighbour !== undefined) {
+    const [, name = ""] = oneLabel.exec(neighbour) ?? [];
+    throw new DockerwallError(
+      "BAD_ENTRY",
+      `deny ${target}, entry ${JSON.stringify(neighbour)}: a name of one label is a container's, and no entry keeps containers on one network apart; docker exec dockerwall quarantine ${name} cuts that one off from everything`,
+    );
+  }
   requireEntries(text, presets, `${verb} ${target}`);
   return words.map((word) => {
     const kept = withNegation(word, verb === "deny");

@@ -34,6 +34,12 @@ export function renderCommand({ target: { kind, name }, entry }: PlacedOverride)
   return `docker exec dockerwall ${verb} ${shellWord(`${kind}:${name}`)} ${shellWord(subject)}`;
 }
 
+/** How to take an entry out of where it stands. */
+export function renderRemoval(entry: string, place: string): string {
+  const override = overrideAt(place);
+  return override === undefined ? `take ${entry} out of ${place}` : `${renderCommand(override)} --undo`;
+}
+
 /** As a shell takes it for one word, whatever is in it. */
 function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;

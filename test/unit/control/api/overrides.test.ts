@@ -4,9 +4,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { InForce } from "../../../../src/control/api/context/in-force.ts";
 import { type ApplyContext, addressesOf, applyOverrides } from "../../../../src/control/api/overrides.ts";
+import type { Classification } from "../../../../src/core/classify/networks.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import type { Container, Topology } from "../../../../src/core/model/topology.ts";
-import { newContainer } from "../../../support/topologies.ts";
+import { listOf } from "../../../support/policies.ts";
+import { guardedNetwork, newContainer } from "../../../support/topologies.ts";
 
 function container(name: string, on: Readonly<Record<string, string>>): Container {
   const endpoints = Object.entries(on).map(([networkId, address]) => ({
@@ -64,6 +66,7 @@ describe("a change that the kernel should hold", () => {
       topology: () => topology,
       policies: { change: async () => ({ ...target, overrides: [] }) },
       enforcement: {
+        classification: () => undefined,
         heal: async () => {
           heals += 1;
         },
@@ -78,6 +81,32 @@ describe("a change that the kernel should hold", () => {
   };
   for (const [what, stands, left, heals] of cases)
     it(what, async () => assert.equal(await apply(stands, left), heals));
+
+  it("is reported with what does nothing of it, by the lists that are in force then", async () => {
+    const lists = [
+      { ...listOf("!www.example.com"), source: 'network "app", label dockerwall.allow' },
+      { ...listOf("www.example.com"), source: 'network "app", command www.example.com' },
+    ];
+    const [app] = topology.networks.map((each) => ({ ...guardedNetwork(each), bridge: "br", lists }));
+    assert.ok(app);
+    const other = { ...app, id: "n2", name: "web", lists: lists.map((list) => ({ ...list })) };
+    const classification = {
+      guarded: [app, other],
+      containers: { services: [] },
+    } as unknown as Classification;
+    const target = { kind: "network", name: "app" } as const;
+    const request = { verb: "allow", target: "app", entries: [], forSeconds: undefined } as const;
+    const { warnings } = await applyOverrides(request as never, {} as InForce, {
+      topology: () => topology,
+      policies: { change: async () => ({ ...target, overrides: [] }) },
+      enforcement: { classification: () => classification, heal: async () => undefined },
+      wall: { stands: async () => true },
+      sets: { async *portions() {} },
+      takeLeft: async () => 0,
+    });
+    assert.equal(warnings.length, 1);
+    assert.match(warnings.join(), /^network "app", command www\.example\.com: it grants nothing/);
+  });
 
   it("is an error where it does not, also after healing", async () => {
     await assert.rejects(apply([true, true], [1, 1]), { code: "NOT_ENFORCED", message: /NOT in force/ });

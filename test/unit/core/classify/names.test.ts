@@ -55,3 +55,14 @@ test("overrides for a container that was renamed, and a network that is gone", (
     ],
   );
 });
+
+test("an override that does nothing is a warning, as the classifying of every picture finds it", () => {
+  const found = warningsOf(
+    override("network", "app", "!www.example.com"),
+    override("container", "web", "www.example.com"),
+    override("container", "web", "!198.18.0.0/24"),
+  );
+  assert.equal(found.length, 2);
+  assert.match(found[0] ?? "", /^container "web", command www\.example\.com: it grants nothing/);
+  assert.match(found[1] ?? "", /^container "web", command !198\.18\.0\.0\/24: .* has no effect/);
+});

@@ -153,6 +153,13 @@ const refused: readonly [
     "BAD_ENTRY",
     /deny app, entry "\*\.Example\.com@10\.1\.2\.3\/8:5432\/tcp": .* not both; deny \*\.example\.com:5432\/tcp or 10\.0\.0\.0\/8:5432\/tcp/,
   ],
+  [
+    "deny",
+    "web",
+    "a.example.com db:5432",
+    "BAD_ENTRY",
+    /deny web, entry "db:5432": a name of one label is a container's, and no entry keeps containers on one network apart; docker exec dockerwall quarantine db cuts that one off from everything$/,
+  ],
   ["deny", "app", "a.example.com@2001:db8::/32", "BAD_ENTRY", /deny a\.example\.com or 2001:db8::\/32$/],
   ["undo", "app", "!a.example.com", "BAD_ENTRY", /leave out the `!`/],
   [
