@@ -6,6 +6,7 @@
 import { type Prefix, parsePrefix, renderPrefix } from "../model/address.ts";
 import { isDnsService, type Protocol, renderService, type Service } from "../model/service.ts";
 import { canonicalDomain, canonicalPattern } from "./entry/domain.ts";
+import { slipIn } from "./entry/slips.ts";
 import { parseService, quote, splitEntry } from "./entry/split.ts";
 
 interface Negatable {
@@ -73,6 +74,16 @@ export type EntryResult = { readonly entry: Entry | PresetReference } | { readon
 
 /** Parses one entry. A problem says what is wrong and how to write it. */
 export function parseEntry(text: string): EntryResult {
+  const result = readEntry(text);
+  if ("entry" in result) return result;
+  const slip = slipIn(text, (fix) => {
+    const fixed = readEntry(fix);
+    return "entry" in fixed ? fixed.entry : undefined;
+  });
+  return slip === undefined ? result : { problem: slip };
+}
+
+function readEntry(text: string): EntryResult {
   const negated = text.startsWith("!");
   const positive = negated ? text.slice(1) : text;
   if (positive === "") return { problem: "nothing follows the `!`; write what to take away" };

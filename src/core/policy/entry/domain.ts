@@ -26,7 +26,10 @@ export function canonicalDomain(text: string, leastLabels: number): CanonicalDom
     };
   }
   if (labels.length < leastLabels) {
-    return { problem: "a single-label name is never looked up outside; write a full domain" };
+    return {
+      problem:
+        "a single-label name is never looked up outside, and neighbours on one network need no entry; for anything else write a full domain",
+    };
   }
   return { domain };
 }
@@ -34,6 +37,8 @@ export function canonicalDomain(text: string, leastLabels: number): CanonicalDom
 /** In lower case, with A-labels; a text that is not a domain name stays invalid. */
 function toAscii(text: string): string {
   if (!/[\u{80}-\u{10ffff}]/u.test(text)) return text.toLowerCase();
+  // Node takes quotes and brackets for letters.
+  if (/[\p{Pi}\p{Pf}\p{Ps}\p{Pe}]/u.test(text)) return "";
   // Node reads the host of a URL here: `?x` would end it, and `%63` would be a letter.
   return /^[\w.\u{80}-\u{10ffff}-]+$/u.test(text) ? domainToASCII(text) : "";
 }

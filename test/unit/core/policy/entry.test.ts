@@ -137,7 +137,7 @@ const accepted: readonly [text: string, canonical: string][] = [
   ["!bücher.example", "!xn--bcher-kva.example"],
 ];
 
-const full = /write a full domain/;
+const full = /neighbours on one network need no entry; for anything else write a full domain/;
 const name = /is not a domain name; write letters, digits, - and _ between dots/;
 const pattern = /is not a domain name pattern; write it as in build-\*\.ci\.example\.com/;
 const numbers = /neither an address nor a domain name; write it as 192\.0\.2\.10/;
@@ -151,6 +151,11 @@ const depth = /a leading `\*\.` covers every depth/;
 const row = /more than one `\*` in a row; write only one/;
 const preset = /is not a preset name; write it as in @debian/;
 const url = /it is a URL; write only the host/;
+const urlLike =
+  /^it looks like a URL; write the name only: (a\.example\.com|example\.com|bücher\.example|www\.example\.com)$/;
+const quotes = /take the quotes away/;
+const separators = /separate entries by spaces or commas/;
+const alone = /one port or range per entry/;
 
 const refused: readonly [text: string, problem: RegExp][] = [
   ["!db.example.com@10.0.0.0/8", /takes a name or a range, not both/],
@@ -182,7 +187,7 @@ const refused: readonly [text: string, problem: RegExp][] = [
   ["hosts:22", full],
 
   ["a..b.com", name],
-  [".example.com", name],
+  [".example.com", /did you mean \*\.example\.com\?$/],
   ["..", name],
   [".", name],
   ["*.", name],
@@ -193,13 +198,13 @@ const refused: readonly [text: string, problem: RegExp][] = [
   ["a-.example.com", name],
   ["a.-", name],
   ["exa\\mple.com", name],
-  ["example.com;drop", name],
+  ["example.com;drop", separators],
   ["user@example.com", /is not an address range/],
-  ["example.com?x", name],
-  ["example.com#x", name],
+  ["example.com?x", urlLike],
+  ["example.com#x", urlLike],
   ["exa%6dple.com", name],
   ["exa mple.com", name],
-  ["'example.com'", name],
+  ["'example.com'", /take the quotes away: example\.com$/],
   ["example.com\0", name],
   ["exa\0mple.com", name],
   ["\u0001example.com", name],
@@ -208,11 +213,11 @@ const refused: readonly [text: string, problem: RegExp][] = [
   [`${"a".repeat(1_000_000)}.example.com`, name],
   [`a${name253}`, name],
   ["a.".repeat(128), name],
-  [":443", name],
+  [":443", alone],
   ["/tcp", name],
 
-  ["bücher.example?x", name],
-  ["bücher.example#x", name],
+  ["bücher.example?x", urlLike],
+  ["bücher.example#x", urlLike],
   ["bücher.example\\x", name],
   ["user@bücher.example", /is not an address range/],
   ["bü%63her.example", name],
@@ -252,7 +257,7 @@ const refused: readonly [text: string, problem: RegExp][] = [
   ["*.*.example.com", depth],
   ["*.a*.b.example.com", depth],
   ["*.a.*.example.com", depth],
-  ["**.example.com", row],
+  ["**.example.com", /did you mean \*\.example\.com\?$/],
   ["a**b.x.example.com", row],
   ["***", written],
   ["*.*", written],
@@ -281,7 +286,7 @@ const refused: readonly [text: string, problem: RegExp][] = [
   ["example.com:65536", port],
   ["example.com:99999", port],
   ["example.com:100000", port],
-  ["example.com:9-8", port],
+  ["example.com:9-8", /FROM is above TO; did you mean example\.com:8-9\?$/],
   ["example.com:0-5", port],
   ["example.com:1-", port],
   ["example.com:-1", port],
@@ -301,7 +306,7 @@ const refused: readonly [text: string, problem: RegExp][] = [
 
   ["example.com/icmp", protocol],
   ["example.com/sctp", protocol],
-  ["example.com/path", protocol],
+  ["example.com/path", urlLike],
   ["host:22/ssh", protocol],
   ["203.0.113.0/any", protocol],
   ["@debian/http", protocol],
@@ -314,14 +319,14 @@ const refused: readonly [text: string, problem: RegExp][] = [
   ["1.2.3.4/255.255.255.0", prefix],
   ["1.2.3/24", prefix],
   ["example.com/24", prefix],
-  ["example.com/", prefix],
+  ["example.com/", urlLike],
   ["example.com/tcp/udp", prefix],
-  ["//a.example.com", prefix],
+  ["//a.example.com", urlLike],
   ["host/8", prefix],
-  ["bücher.example/x/1", prefix],
+  ["bücher.example/x/1", urlLike],
 
   ["example.com:443:80", colons],
-  ["::/0:443", colons],
+  ["::/0:443", /did you mean \[::\/0\]:443\?$/],
   ["2001:db8::1:443:zz", colons],
   ["2001:db8::/129", colons],
   ["2001:db8:::1", colons],
@@ -356,6 +361,23 @@ const refused: readonly [text: string, problem: RegExp][] = [
   ["@!debian", preset],
   [`@${"p".repeat(65)}`, preset],
 
+  ['"a.example.com', quotes],
+  ['a.example.com"', quotes],
+  ["!“a.example.com”", /take the quotes away: !a\.example\.com$/],
+  ["'*.example.com':443", /take the quotes away: \*\.example\.com:443$/],
+  ["a.example.com;b.example.com", separators],
+  ["a.example.com|b.example.com", separators],
+  ["!.example.com:443", /did you mean !\*\.example\.com:443\?$/],
+  ["*example.com", /did you mean \*\.example\.com\?$/],
+  ["443", alone],
+  ["8000-8010/tcp", alone],
+  ["api.example.com:80,443", alone],
+  ["host:443-80/tcp", /FROM is above TO; did you mean host:80-443\/tcp\?$/],
+  ["//www.example.com/x", urlLike],
+  ["www.example.com/path/24", urlLike],
+  ["www.example.com:8080/path", /^it looks like a URL; write the name only: www\.example\.com:8080$/],
+  ["2001:db8::1:65535", /did you mean \[2001:db8::1\]:65535\?$/],
+  ["2001:db8:0:0:0:0:0:1:443/tcp", /did you mean \[2001:db8:0:0:0:0:0:1\]:443\/tcp\?$/],
   ["http://www.example.com", url],
   ["https://a.example.com/", url],
   ["HTTPS://a.example.com:443", url],
