@@ -1,43 +1,10 @@
 // Entries for names that no resolver is asked for: a service has them in its own /etc/hosts, or they mean the host.
 
-import type { ComposeService, ExtraHost, Project, WrittenLabel } from "../compose/project.ts";
-import { type Finding, placeWithin } from "../compose/tree.ts";
-import { allowLabel, type LabelPlace, placeOf } from "../labels/table.ts";
+import type { ComposeService, ExtraHost } from "../compose/project.ts";
 import { hostPrefix, parseAddress } from "../model/address.ts";
 import { isHostName } from "../model/host-names.ts";
 import { type DomainEntry, renderEntry } from "../policy/entry.ts";
-import type { Presets } from "../policy/preset.ts";
-import { splitList, type WrittenEntry } from "./opens.ts";
-
-/** One sentence for each such entry of a project. */
-export function tellHosts({ networks, services }: Project, presets: Presets): readonly Finding[] {
-  const tell = (
-    subject: { readonly kind: LabelPlace; readonly name: string },
-    labels: readonly WrittenLabel[],
-    among: readonly ComposeService[],
-  ): Finding[] => {
-    const label = labels.find(({ name }) => name === allowLabel);
-    if (label === undefined) return [];
-    return splitList(label.value, presets).flatMap((written) => {
-      const text = adviceOn(written, among);
-      if (text === undefined) return [];
-      const place = label.written === undefined ? label.place : placeWithin(label.written, written.word);
-      return [{ place, text: `${placeOf(subject, allowLabel)}: ${text}` }];
-    });
-  };
-  return [
-    ...networks.flatMap(({ key, labels }) =>
-      tell(
-        { kind: "network", name: key },
-        labels,
-        services.filter((service) => service.networks.includes(key)),
-      ),
-    ),
-    ...services.flatMap((service) =>
-      tell({ kind: "container", name: service.name }, service.labels, [service]),
-    ),
-  ];
-}
+import type { WrittenEntry } from "./opens.ts";
 
 /** What is to be said of an entry; undefined for nothing. @param among services that have its list */
 export function adviceOn(

@@ -13,11 +13,11 @@ import { findDetours, renderDetour } from "../path/detours.ts";
 import { createListStore } from "../policy/list-store.ts";
 import type { Presets } from "../policy/preset.ts";
 import { tellDns } from "./dns.ts";
-import { tellHosts } from "./hosts.ts";
 import { findMisplaced } from "./misplaced.ts";
 import { openedBy, splitList } from "./opens.ts";
 import { placesOfSentences } from "./places.ts";
 import type { CheckReport, EntryCheck, NetworkCheck, NetworkState, ServiceCheck } from "./report.ts";
+import { tellEntries } from "./tell-entries.ts";
 import { tellUnneeded } from "./tell-unneeded.ts";
 import { topologyOf } from "./topology.ts";
 import { waysIn } from "./ways.ts";
@@ -105,7 +105,7 @@ function doubtsAlone(
   return [
     ...unsetVariables(project),
     ...tellDns(project, stateOf),
-    ...tellHosts(project, presets),
+    ...tellEntries(project, presets),
     ...tellUnneeded(project, stateOf, presets),
   ];
 }

@@ -3,9 +3,9 @@
 import { parseAllowlist } from "../policy/allowlist.ts";
 import type { Presets } from "../policy/preset.ts";
 import { warnOfPublicSuffixes } from "../policy/public-suffix.ts";
-import { adviceOn } from "./hosts.ts";
 import { openedBy, splitList } from "./opens.ts";
 import type { EntryCheck } from "./report.ts";
+import { doubtsAbout, takingOnly } from "./tell-entries.ts";
 import { describeUnneeded } from "./tell-unneeded.ts";
 import { findUnneeded } from "./unneeded.ts";
 
@@ -35,7 +35,8 @@ export function checkList(text: string, presets: Presets): ListCheck {
       ...(result.ok
         ? warnOfPublicSuffixes("label dockerwall.allow", result.entries).map(({ sentence }) => sentence)
         : []),
-      ...entries.flatMap((entry) => adviceOn(entry, []) ?? []),
+      ...[takingOnly(entries)].flatMap((text) => text ?? []),
+      ...entries.flatMap((entry) => doubtsAbout(entry, [])),
       ...findUnneeded(entries).map(describeUnneeded),
     ],
   };

@@ -164,6 +164,12 @@ const cases: readonly Case[] = [
     stdout: /\nNo network carries .*\nThere is no mistake in it, and nothing for a daemon to enforce\.\n$/,
   },
   {
+    name: "entries that only take away",
+    args: ["!ads.example.com"],
+    code: 0,
+    stdout: /Warning: it has only `!` entries, which grant nothing; write what may be reached, too\n$/,
+  },
+  {
     name: "a name of the host",
     args: ["host.docker.internal"],
     code: 0,

@@ -393,6 +393,37 @@ networks: { app: { labels: { dockerwall.allow: a.example.com } } }
   });
 });
 
+describe("entries that are not what they seem", () => {
+  const stack = (network: string, own = ""): string => `services:
+  web: { networks: [app]${own} }
+networks:
+  app:
+    labels:
+      dockerwall.allow: ${network}
+`;
+  const only = "it has only `!` entries, which grant nothing; write what may be reached, too";
+  const cases: readonly [text: string, said: readonly string[]][] = [
+    [stack("'!ads.example.com, !192.0.2.1'"), [only]],
+    [stack("'!ads.example.com'", ", labels: { dockerwall.allow: a.example.com }"), []],
+    [stack("''"), []],
+    [stack("a.example.com", ", labels: { dockerwall.allow: '!b.a.example.com' }"), []],
+    [
+      stack("2001:db8::1:443"),
+      [
+        'entry "2001:db8::1:443" is an address that ends in 443, with every port; did you mean [2001:db8::1]:443?',
+      ],
+    ],
+    ...["[2001:db8::1:443]:443", "2001:db8::1:443/128", "2001:db8::1:999", "2001:db8::53"].map(
+      (entry): [string, readonly string[]] => [stack(`"${entry}"`), []],
+    ),
+  ];
+  for (const [text, said] of cases)
+    it(`are warned of, or not: ${text.split("\n").slice(1, 6).join(" ").replace(/ +/g, " ")}`, () => {
+      const expected = said.map((each) => `6: network "app", label dockerwall.allow: ${each}`);
+      assert.deepEqual(linesOf(check(text).warnings), expected);
+    });
+});
+
 describe("the daemon's own service", () => {
   it("has what it needs of the host without a word", () => {
     const text =
