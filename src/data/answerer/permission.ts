@@ -25,7 +25,7 @@ import type { NetworkKnowledge } from "./network-knowledge.ts";
 export class Permission implements LeadOptions {
   /** Of all networks of the asker together, when it asked. */
   readonly decision: Decision;
-  /** The network on whose behalf the name is looked up: the first that allows it. */
+  /** The network on whose behalf the name is looked up, or denied: the first that allows it, or by whose mode it is. */
   readonly speaker: Membership | undefined;
   /** When it was decided. */
   readonly decidedAtMs = monotonicMs();
@@ -46,7 +46,7 @@ export class Permission implements LeadOptions {
     this.#family = familyOfType(asked.query.question.type);
     this.#decided = decideForEach(asked.memberships, asked.query.question.name, this.decidedAtMs);
     this.decision = joinDecisions(this.#decided);
-    this.speaker = speakerOf(this.#decided);
+    this.speaker = speakerOf(this.#decided, asked.facts.isAudited);
   }
 
   /** Whether a name below this one is allowed. */
@@ -151,8 +151,10 @@ const only4: ReadonlySet<Family> = new Set([4]);
 const only6: ReadonlySet<Family> = new Set([6]);
 const noFamily: ReadonlySet<Family> = new Set();
 
-function speakerOf(decided: readonly Decided[]): Membership | undefined {
+function speakerOf(decided: readonly Decided[], isAudited: boolean): Membership | undefined {
   for (const { membership, decision } of decided) if (decision.allowed) return membership;
+  for (const { membership } of decided)
+    if ((membership.labels.mode === "audit") === isAudited) return membership;
   return decided[0]?.membership;
 }
 

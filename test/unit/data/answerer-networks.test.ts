@@ -107,11 +107,13 @@ for (const [mode, inside, rcode] of [
 ] as const)
   test(`a denied name is looked up only where what leads outside is in audit mode: ${mode}, internal ${inside}`, async () => {
     const asked = upstream.seen.udp.length;
-    const { ask, answerer } = startTwoNetworks({ old: "", dual: "", mode, inside });
+    const { ask, answerer, events } = startTwoNetworks({ old: "", dual: "", mode, inside });
     try {
       for (const source of [old, ...both])
         assert.equal(decodeMessage(await ask("data.example.org", source)).rcode, rcode, source);
       assert.equal(upstream.seen.udp.length > asked, rcode === "NOERROR");
+      // Its mode says what has become of the lookup.
+      assert.deepEqual(new Set(events.map(({ networkId }) => networkId)), new Set(["dual"]));
     } finally {
       answerer.useUpstreams([]);
     }
