@@ -25,10 +25,10 @@ export interface Overrides {
   add(overrides: readonly Override[]): void;
   /** Takes overrides back, granting and denying alike. @throws DockerwallError NOT_FOUND if one does not exist. */
   remove(target: OverrideTarget, entries: readonly string[]): void;
-  /** Those that have ended, and are not forgotten yet. */
-  ended(): readonly Override[];
+  /** Those that had ended by then, and are not forgotten yet. */
+  ended(atMs: number): readonly Override[];
   /** Forgets them, and returns them. @throws DockerwallError when the kernel would not; they are forgotten all the same */
-  expire(): readonly Override[];
+  expire(atMs: number): readonly Override[];
   /** When the next one ends, by the clock that overrides end by, milliseconds. */
   nextEndMs(): number | undefined;
   /**
@@ -64,7 +64,7 @@ export function createOverrides(options: OverridesOptions): Overrides {
   }
   return {
     current: () => book.current(nowMs()),
-    ended: () => book.ended(nowMs()).map(({ override }) => override),
+    ended: (atMs) => book.ended(atMs).map(({ override }) => override),
     add(added) {
       assertRoom(book.size, added.length);
       // All or none: one bad override makes none of them.
@@ -88,8 +88,8 @@ export function createOverrides(options: OverridesOptions): Overrides {
       }
       for (const number of found.flatMap(({ numbers }) => numbers)) drop(number);
     },
-    expire() {
-      const ended = book.ended(nowMs());
+    expire(atMs) {
+      const ended = book.ended(atMs);
       for (const { number } of ended) book.forget(number);
       if (ended.length > 0)
         sets.del(

@@ -164,9 +164,11 @@ function followEnds(
   let disposed = false;
 
   function look(): void {
-    const ended = overrides.ended();
+    // What ends while we look is looked for next time: who is forgotten must be told of.
+    const atMs = nowMs();
+    const ended = overrides.ended(atMs);
     try {
-      overrides.expire();
+      overrides.expire(atMs);
     } finally {
       for (const { target, entry } of ended)
         log.info("override ended", { [target.kind]: target.name, entry });

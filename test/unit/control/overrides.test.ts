@@ -61,11 +61,11 @@ describe("createOverrides", () => {
     assert.equal(overrides.nextEndMs(), 60_000);
     now = 59_999;
     assert.equal(overrides.current().length, 1);
-    assert.deepEqual(overrides.expire(), []);
+    assert.deepEqual(overrides.expire(now), []);
     now = 60_000;
     assert.deepEqual(overrides.current(), []);
-    assert.deepEqual(texts(overrides.expire()), ["app a.example.com until 60000"]);
-    assert.deepEqual(overrides.expire(), []);
+    assert.deepEqual(texts(overrides.expire(now)), ["app a.example.com until 60000"]);
+    assert.deepEqual(overrides.expire(now), []);
     assert.equal(overrides.nextEndMs(), undefined);
     add(app, "a.example.com", 60);
     now = 200_000;

@@ -87,10 +87,22 @@ describe("an override that ends", () => {
     await until("the end", 5_000, () => (happened.length === 2 ? true : undefined));
     assert.equal(happened[0], "decided anew");
     assert.match(happened[1] ?? "", /^failure: .*dockerwall-rules/);
-    assert.deepEqual([sources.overrides.current(), sources.overrides.ended()], [[], []]);
+    assert.deepEqual([sources.overrides.current(), sources.overrides.ended(monotonicMs())], [[], []]);
     // Nothing is left to fail again.
     policies.look();
     assert.equal(happened.length, 2);
+  });
+
+  it("has everything decided anew, at whichever moment of a look it ends", (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    for (let endsAtMs = 10; endsAtMs < 30; endsAtMs++) {
+      let now = 0;
+      const { sources, happened, listener } = open(t, "{}", () => now++);
+      const policies = sources.follow(listener);
+      sources.overrides.add([{ target: { kind: "network", name: "app" }, entry: "a.example.com", endsAtMs }]);
+      while (sources.overrides.nextEndMs() !== undefined) policies.look();
+      assert.deepEqual(happened, ["decided anew"], `${endsAtMs}`);
+    }
   });
 
   it("ends no sooner because the host's clock was set forward", (t) => {
