@@ -6,7 +6,7 @@ import type { ChangedOverrides, OverridesReport } from "../core/model/report.ts"
 import { DockerwallError } from "../errors.ts";
 import { ask } from "./ask.ts";
 import { type Command, type Invocation, jsonOption } from "./command.ts";
-import { printable, printableSentence, renderJson, renderSpan } from "./terminal/print.ts";
+import { printable, printableSentence, renderJson, renderLeft } from "./terminal/print.ts";
 
 /** The kernel keeps overrides as entries with a timeout of at most 2,147,483 s. */
 const longestSeconds = 24 * 86_400;
@@ -54,18 +54,26 @@ function spanOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   // Ten seconds or ten minutes? Elsewhere plain seconds are fine, but here a slip ends what was just allowed.
   if (/^[0-9]+$/.test(text)) {
-    const forms = ["s", "m", "h"].map((unit) => `${text}${unit}`).join(", ");
-    throw new DockerwallError(
-      "USAGE",
-      `--for is ${JSON.stringify(text)}, which has no unit; write ${forms} or ${text}d`,
-    );
+    const forms = ["s", "m", "h", "d"]
+      .map((unit) => `${text}${unit}`)
+      .filter((form) => isSpan(parseDuration(form)));
+    const [last] = forms.splice(-1);
+    if (last !== undefined)
+      throw new DockerwallError(
+        "USAGE",
+        `--for is ${JSON.stringify(text)}, which has no unit; write ${forms.length === 0 ? last : `${forms.join(", ")} or ${last}`}`,
+      );
   }
   const seconds = parseDuration(text);
-  if (seconds !== undefined && seconds >= 1 && seconds <= longestSeconds) return seconds;
+  if (isSpan(seconds)) return seconds;
   throw new DockerwallError(
     "USAGE",
     `--for is ${JSON.stringify(text)}, but must be a duration from 1s to 24d, as in 15m`,
   );
+}
+
+function isSpan(seconds: number | undefined): seconds is number {
+  return seconds !== undefined && seconds >= 1 && seconds <= longestSeconds;
 }
 
 function renderChange(report: ChangedOverrides, nowMs: number): string {
@@ -79,7 +87,7 @@ export function renderOverrides({ kind, name, overrides }: OverridesReport, nowM
   if (overrides.length === 0) return `No overrides for ${place}\n`;
   const lines = overrides.map(({ entry, endsAtMs }) => {
     const verb = entry.startsWith("!") ? `deny ${printable(entry.slice(1))}` : `allow ${printable(entry)}`;
-    return `  ${verb}${endsAtMs === undefined ? "" : `, for ${renderSpan(endsAtMs - nowMs)} more`}\n`;
+    return `  ${verb}${endsAtMs === undefined ? "" : `, for ${renderLeft(endsAtMs - nowMs)} more`}\n`;
   });
   return `Overrides for ${place}:\n${lines.join("")}`;
 }

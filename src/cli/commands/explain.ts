@@ -11,8 +11,8 @@ import {
   printableSentence,
   renderAge,
   renderJson,
+  renderLeft,
   renderPackets,
-  renderSpan,
 } from "../terminal/print.ts";
 import { renderTable } from "../terminal/table.ts";
 
@@ -62,7 +62,7 @@ export function renderExplanation(report: ExplainReport, nowMs: number): string 
           ["entry", printable(report.by.entry)],
           ["found in", printableSentence(renderSource(report.by.source))],
         ]),
-    ...(report.by?.endsAtMs === undefined ? [] : [["ends", `in ${renderSpan(report.by.endsAtMs - nowMs)}`]]),
+    ...(report.by?.endsAtMs === undefined ? [] : [["ends", `in ${renderLeft(report.by.endsAtMs - nowMs)}`]]),
     ...(report.names.length === 0 ? [] : [["looked up as", report.names.map(printable).join(" ")]]),
     ...renderLookups(report, nowMs),
     ...report.paths.map((path) => ["way", renderPath(path)]),

@@ -85,7 +85,8 @@ function renderLabel(label: string, entries: readonly string[]): string[] {
   return [`      ${label}: >-`, ...entries.map((entry) => `        ${printable(entry)}`)];
 }
 
-function renderUnused({ unused }: SuggestReport, since: string): string {
+function renderUnused({ unused, present }: SuggestReport, since: string): string {
+  if (entriesOf({ present, added: [] }).length === 0) return "# The network's label has no entries.";
   if (unused.length === 0) return `# Every entry was used ${since}.`;
   return `# Not used ${since}: ${unused.map(printable).join(" ")}`;
 }

@@ -59,6 +59,12 @@ export function renderAge(thenMs: number, nowMs: number): string {
   return `${renderSpan(nowMs - thenMs)} ago`;
 }
 
+/** What is left of a span, to the nearest unit of its size: `1h` is not `59m` a moment later. */
+export function renderLeft(spanMs: number): string {
+  const unitMs = [1_000, 60_000, 3_600_000].findLast((each) => spanMs >= each) ?? 1_000;
+  return renderSpan(Math.round(spanMs / unitMs) * unitMs);
+}
+
 /** In the largest whole unit: `12s`, `3m`, `5h`, `2d`. A negative span is `0s`: clocks are set back now and then. */
 export function renderSpan(spanMs: number): string {
   const seconds = Math.max(0, Math.floor(spanMs / 1000));

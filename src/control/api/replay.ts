@@ -89,7 +89,7 @@ export async function replayOn(
   );
   return {
     network: network.name,
-    sinceMs: epochMs(sources.history.sinceMs),
+    sinceMs: epochMs(sources.history.sinceMs(network.id)),
     warnings: [...warnings, ...tellUnlabelled(rows, standInOf)],
     rows,
   };

@@ -75,7 +75,7 @@ export async function suggestFor(
     network: network.name,
     composeKey: labels[composeLabels.network],
     mode: network.labels.mode,
-    sinceMs: epochMs(sources.history.sinceMs),
+    sinceMs: epochMs(sources.history.sinceMs(network.id)),
     present: labels[allowLabel] ?? "",
     added: shared.network,
     containers: shared.subjects.map(({ subject: { name, isService, present }, added }) => ({

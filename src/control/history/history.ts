@@ -21,8 +21,8 @@ import { createPastDenied } from "./past.ts";
 
 /** All times are of the clock that only goes forward, by which the kernel's entries run out: see monotonic.ts. */
 export interface History {
-  /** Since when lookups are remembered. */
-  readonly sinceMs: number;
+  /** Since when what is done on a network is remembered: not before it was there. */
+  sinceMs(networkId: string): number;
   record(events: readonly LookupEvent[]): void;
   /** What was done from these addresses until now is not booked on their new holders. */
   passOn(fresh: readonly FreshAddress[]): void;
@@ -82,7 +82,7 @@ export function createHistory(options: HistoryOptions): History {
   }
 
   return {
-    sinceMs,
+    sinceMs: (networkId) => Math.max(sinceMs, holders.guardedSinceMs(networkId)),
     record: (events) => journal.record(events, nowMs()),
     passOn(fresh) {
       const atMs = nowMs();

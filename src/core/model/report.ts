@@ -241,7 +241,7 @@ export interface SuggestReport {
   /** The network's name in Compose, if Compose created it. */
   readonly composeKey: string | undefined;
   readonly mode: "enforce" | "audit";
-  /** Since when lookups are remembered, milliseconds since the epoch. */
+  /** Since when what is done on the network is remembered, milliseconds since the epoch. */
   readonly sinceMs: number;
   /** The label as it is. */
   readonly present: string;

@@ -245,6 +245,16 @@ const cases: readonly Case[] = [
     stderr: 'dockerwall: --for is "10", which has no unit; write 10s, 10m, 10h or 10d\n',
   },
   {
+    args: ["allow", "app", "a.example.com", "--for", "40"],
+    code: 64,
+    stderr: 'dockerwall: --for is "40", which has no unit; write 40s, 40m or 40h\n',
+  },
+  {
+    args: ["allow", "app", "a.example.com", "--for", "0"],
+    code: 64,
+    stderr: 'dockerwall: --for is "0", but must be a duration from 1s to 24d, as in 15m\n',
+  },
+  {
     args: ["deny", "app", "a.example.com", "--for", "soon"],
     code: 64,
     stderr: 'dockerwall: --for is "soon", but must be a duration from 1s to 24d, as in 15m\n',

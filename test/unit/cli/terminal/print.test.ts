@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import fc from "fast-check";
-import { printable, printableSentence, renderAge, renderJson } from "../../../../src/cli/terminal/print.ts";
+import {
+  printable,
+  printableSentence,
+  renderAge,
+  renderJson,
+  renderLeft,
+} from "../../../../src/cli/terminal/print.ts";
 import { renderTable } from "../../../../src/cli/terminal/table.ts";
 
 const texts: readonly (readonly [name: string, text: string, shown: string])[] = [
@@ -102,4 +108,23 @@ test("table: no rows are no lines, many rows are no trouble", () => {
   assert.equal(renderTable([{ align: "left" }], []), "");
   const rows = Array.from({ length: 200_000 }, () => ["x"]);
   assert.equal(renderTable([{ align: "left" }], rows).length, 400_000);
+});
+
+test("print: what is left of a span is what was asked for, a moment later", () => {
+  const spans = [
+    0, 900, 1_000, 59_400, 59_600, 899_000, 3_599_200, 3_600_000, 5_300_000, 5_500_000, 86_399_000,
+  ];
+  assert.deepEqual(spans.map(renderLeft), [
+    "0s",
+    "1s",
+    "1s",
+    "59s",
+    "1m",
+    "15m",
+    "1h",
+    "1h",
+    "1h",
+    "2h",
+    "1d",
+  ]);
 });

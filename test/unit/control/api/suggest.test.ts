@@ -90,7 +90,7 @@ function sourcesOf(lookups: readonly LookupTally[], denied: readonly DeniedRecor
     notForwarded: () => [],
     portProxies: () => undefined,
     history: {
-      sinceMs: 0,
+      sinceMs: (id) => (id === "app" ? 0 : assert.fail(id)),
       lookups: () => lookups,
       denied: () => denied,
       holderOf: () => undefined,
@@ -143,6 +143,12 @@ networks:
 # Every entry was used since 1m ago.
 `,
   );
+});
+
+test("suggest: a label without entries has none that was used", async () => {
+  const report = await suggestFor({ network: "app" }, inForce, sources);
+  const shown = renderSuggestion({ ...report, present: " ", unused: [] }, true, report.sinceMs);
+  assert.match(shown, /\n# The network's label has no entries\.\n$/);
 });
 
 test("suggest: with those that are gone", async () => {

@@ -372,7 +372,7 @@ test("lookups survive a restart with their ages, and go on with the container th
     "g1 198.18.1.2 web www.example.com 2 allowed 60",
   ];
   assert.deepEqual(host.lookups(), kept);
-  assert.equal(host.history().sinceMs, startMs);
+  assert.equal(host.history().sinceMs("app"), startMs);
   assert.deepEqual(
     host
       .history()
@@ -448,7 +448,7 @@ test("kept lookups that were dated by another clock have the age that the kernel
   host.restart();
   host.tell(picture([g1], web));
   assert.deepEqual(host.lookups(), ["g1 198.18.1.2 web www.example.com 1 allowed 100"]);
-  assert.equal(host.history().sinceMs, startMs - 100_000);
+  assert.equal(host.history().sinceMs("app"), startMs - 100_000);
   host.wait(201_000);
   assert.deepEqual(host.lookups(), []);
 });
@@ -471,12 +471,12 @@ test("kept lookups that are older than the host keep their age, over restarts, t
   host.restart();
   host.tell(picture([g1], web));
   const before = host.lookups();
-  assert.equal(host.history().sinceMs, 40_000 - 100_000);
+  assert.equal(host.history().sinceMs("app"), 40_000 - 100_000);
   host.history().keep();
   host.restart();
   host.tell(picture([g1], web));
   assert.deepEqual(host.lookups(), before);
-  assert.equal(host.history().sinceMs, 40_000 - 100_000);
+  assert.equal(host.history().sinceMs("app"), 40_000 - 100_000);
 });
 
 test("kept lookups that cannot be read count for nothing, are reported once, and are taken away", () => {
@@ -579,4 +579,17 @@ test("what was denied is not forgotten before the kernel has", () => {
   host.sets.del = del;
   host.tell(picture([]));
   assert.equal(host.sets.list("dockerwall-past").length, 0);
+});
+
+test("a network is remembered since it is there, and not before lookups are", () => {
+  const host = startHost();
+  const since = (id: string): number => (host.history().sinceMs(id) - startMs) / minute;
+  const [app, late] = [bridgeNetwork("g1", "198.19.1.0/24"), bridgeNetwork("g2", "198.19.2.0/24")];
+  host.wait(minute);
+  host.tell({ networks: [app], containers: [] });
+  host.wait(minute);
+  host.tell({ networks: [app, late], containers: [] });
+  host.wait(minute);
+  host.tell({ networks: [app, late], containers: [] });
+  assert.deepEqual([since("g1"), since("g2")], [0, 2]);
 });
