@@ -12,6 +12,9 @@ import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
+
+// As an engine has it: explain tells of a host that forwards nothing.
+run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
 mountSys();
 
 const app = "0123456789ab".padEnd(64, "0");
