@@ -19,9 +19,9 @@ const overrideNames = [
 /** Variables by which Compose would read other `.env` files than we do. */
 const notFollowed = ["COMPOSE_ENV_FILES", "COMPOSE_DISABLE_ENV_FILE"] as const;
 
-/** An operand of this form is a file; anything else is an entry. */
+/** An operand of this form is a file; anything else is an entry, a URL without its scheme too. */
 export function isFileName(operand: string): boolean {
-  return /\.ya?ml$/i.test(operand) || /^(\.{0,2}\/|\.{1,2}$)/.test(operand);
+  return /\.ya?ml$/i.test(operand) || /^(\.{0,2}\/(?!\/)|\.{1,2}$)/.test(operand);
 }
 
 /** The files given, or those of COMPOSE_FILE, or those of the working folder. @throws DockerwallError USAGE */

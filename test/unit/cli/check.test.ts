@@ -216,6 +216,12 @@ const cases: readonly Case[] = [
     code: 1,
     stdout: /Problem: entry "foo": a single-label name /,
   },
+  {
+    name: "a URL without its scheme",
+    args: ["//www.example.com"],
+    code: 1,
+    stdout: /Problem: entry "\/\/www.example.com": it looks like a URL; write the name only: www.example.com/,
+  },
   { name: "entries as JSON", args: ["--json", "192.0.2.7"], code: 0, stdout: /"target": "192.0.2.7\/32"/ },
   {
     name: "other .env files",

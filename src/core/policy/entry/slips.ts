@@ -41,7 +41,7 @@ function wildcardIn(positive: string, meant: Meant): string | undefined {
   // A suffix alone, as in `*com`, would be a bold guess.
   const [, below] = /^(?:\*+|\*\*\.|\.)([^.*].*\..*)$/s.exec(positive) ?? [];
   const fix = below === undefined ? undefined : meant(`*.${below}`);
-  return fix && `names below a name are \`*.\` and the name; ${fix}`;
+  return fix && `a wildcard is \`*.\` and a name; ${fix}`;
 }
 
 function portsIn(positive: string, meant: Meant): string | undefined {
