@@ -93,6 +93,7 @@ export function createWall(options: WallOptions): Wall {
     setsExist: () => setsExist(sets),
     restoreSets: () => filled.restore(),
   });
+  let areInForce = false;
   const savedRules = (): Promise<readonly string[]> => Promise.all(([4, 6] as const).flatMap(firewall.saves));
   return {
     quarantine: quarantines.ids,
@@ -112,9 +113,18 @@ export function createWall(options: WallOptions): Wall {
       // The unit may have put the hold into this variant, and cleaning would remove everything of ours there.
       if (!rules.switches.spareQuestions) await firewall.cleanOther();
     },
-    classify: (topology) => filled.classify(topology),
+    classify(topology) {
+      const classification = filled.classify(topology);
+      if (areInForce) filled.forgetFlows();
+      return classification;
+    },
     followParts: () => rules.change("wide", filled.areWide()),
-    applyRules: () => rules.apply(),
+    async applyRules() {
+      const changed = await rules.apply();
+      areInForce = true;
+      filled.forgetFlows();
+      return changed;
+    },
     demandSenders: () => rules.change("demandSender", true),
     leadTo: (dnsPort) => rules.leadTo(dnsPort),
     spareQuestions: (spare) => rules.change("spareQuestions", spare),

@@ -17,6 +17,7 @@ import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
 import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
 import { createReadiness } from "../../src/edge/kernel/readiness.ts";
+import { until } from "../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../support/namespace.ts";
 import { listOf } from "../support/policies.ts";
 import { type IpPacket, icmp, macOf, renderIp, Station, udp } from "../support/stations.ts";
@@ -24,7 +25,13 @@ import { unlabelled } from "../support/topologies.ts";
 
 enterNamespaces(import.meta.url);
 
-const bridges = { app: "br-0000000000aa", other: "br-0000000000bb", open: "br-0000000000cc" } as const;
+const bridges = {
+  app: "br-0000000000aa",
+  other: "br-0000000000bb",
+  open: "br-0000000000cc",
+  lone: "br-0000000000dd",
+  loneOpen: "br-0000000000ee",
+} as const;
 type NetworkName = keyof typeof bridges;
 const places = {
   own: ["app", 2],
@@ -33,9 +40,15 @@ const places = {
   "friend's neighbour": ["other", 3],
   accomplice: ["open", 2],
   "accomplice's neighbour": ["open", 3],
+  /** Alone on their networks. */
+  hermit: ["lone", 2],
+  "open hermit": ["loneOpen", 2],
 } as const satisfies Record<string, readonly [NetworkName, number]>;
 type Who = keyof typeof places;
-const subnetIndex: Record<NetworkName, number> = { app: 1, other: 2, open: 3 };
+const subnetIndex: Record<NetworkName, number> = { app: 1, other: 2, open: 3, lone: 4, loneOpen: 5 };
+/** Networks whose denied packets are told. */
+const rejecting: readonly NetworkName[] = ["other"];
+const broadcast = "ff:ff:ff:ff:ff:ff";
 
 interface Plan {
   readonly family: 4 | 6;
@@ -109,7 +122,7 @@ for (const { family, tool, far: address, outside, address: addressOf, length } o
 
 const sets = openKernelSets();
 createSets(sets);
-const guarded = (["app", "other"] as const).map((name) => ({
+const guarded = (["app", "other", "lone"] as const).map((name) => ({
   id: name,
   name,
   bridge: bridges[name],
@@ -117,7 +130,7 @@ const guarded = (["app", "other"] as const).map((name) => ({
   gateways: [],
 }));
 const published = 80;
-const guardedBridges = [bridges.app, bridges.other];
+const guardedBridges = [bridges.app, bridges.other, bridges.lone];
 applySets(sets, {
   members: new Map(
     plans.flatMap(({ family, address }, at): [string, readonly Member[]][] => {
@@ -128,6 +141,10 @@ applySets(sets, {
       const own = hostPrefix(parseAddress(address("app", 2)) ?? assert.fail());
       return [
         [setNames[`guarded${family}`], ranges],
+        [
+          setNames[`reject${family}`],
+          ranges.filter(({ iface }) => rejecting.some((name) => bridges[name] === iface)),
+        ],
         [setNames[`ranges${family}`], ranges.map(({ prefix }) => ({ prefix }))],
         [setNames[`published${family}`], [{ prefix: own, service: { protocol: 17, port: published } }]],
       ];
@@ -137,8 +154,8 @@ applySets(sets, {
     [setNames.closed4, { family: 4, bridges: guardedBridges }],
     [setNames.closed6, { family: 6, bridges: guardedBridges }],
     [setNames.link6, { family: 6, bridges: guardedBridges }],
-    [setNames.open4, { family: 4, bridges: [bridges.open] }],
-    [setNames.open6, { family: 6, bridges: [bridges.open] }],
+    [setNames.open4, { family: 4, bridges: [bridges.open, bridges.loneOpen] }],
+    [setNames.open6, { family: 6, bridges: [bridges.open, bridges.loneOpen] }],
   ]),
 });
 const index = new AskerIndex({
@@ -171,6 +188,12 @@ let lastPort = 20_000;
 for (const plan of plans)
   for (const backend of ["nft", "legacy"] as const)
     describe(`IPv${plan.family} by iptables-${backend}`, () => begunElsewhere(plan, backend));
+
+function sendFromHost(family: 4 | 6, to: string, port: number): void {
+  const kind = family === 6 ? "AF_INET6" : "AF_INET";
+  const send = `s = socket.socket(socket.${kind}, socket.SOCK_DGRAM); s.bind(("", ${port})); s.sendto(b"x", ("${to}", 9))`;
+  run("python3", "-c", `import socket; ${send}`);
+}
 
 function begunElsewhere(plan: Plan, backend: "nft" | "legacy"): void {
   const iptables = createIptables(backend);
@@ -206,7 +229,7 @@ function begunElsewhere(plan: Plan, backend: "nft" | "legacy"): void {
   const arrives = async (by: Who, sent: IpPacket, text: string, to: Who | "far"): Promise<boolean> => {
     stationOf(by).send(sent);
     await fence(by);
-    await (to === "far" ? fenceOut() : fence(neighbours[to]));
+    await (to === "far" ? fenceOut() : fence(neighbours[to] ?? assert.fail(to)));
     return (to === "far" ? far : stationOf(to)).has(text);
   };
   const neighbours = {
@@ -216,17 +239,40 @@ function begunElsewhere(plan: Plan, backend: "nft" | "legacy"): void {
     "friend's neighbour": "friend",
     accomplice: "accomplice's neighbour",
     "accomplice's neighbour": "accomplice",
-  } as const satisfies Record<Who, Who>;
+    hermit: undefined,
+    "open hermit": undefined,
+  } as const satisfies Record<Who, Who | undefined>;
   /** Has the frame taken by its bridge to the neighbour of the sender, whatever its destination. */
   const bridged = async (by: Who, source: string, destination: string, ports: readonly [number, number]) => {
     const text = mark();
-    stationOf(by).send(packet(source, destination, udp(...ports, text)), stationOf(neighbours[by]).mac);
-    await stationOf(neighbours[by]).next(text);
+    const to = stationOf(neighbours[by] ?? assert.fail(by));
+    stationOf(by).send(packet(source, destination, udp(...ports, text)), to.mac);
+    await to.next(text);
+  };
+  /** Sends a frame to every station of its bridge, on which there is none. */
+  const toNobody = async (by: Who, source: string, destination: string, ports: readonly [number, number]) => {
+    stationOf(by).send(packet(source, destination, udp(...ports, mark())), broadcast);
+    await fenceAtHost(by);
+  };
+  /** The host has had what one sent before. */
+  const fenceAtHost = async (by: Who): Promise<void> => {
+    const tool = `${plan.tool}-nft`;
+    const [network] = places[by];
+    const to = plan.address(network, 1);
+    const rule = ["PREROUTING", "-s", at(by), "-d", to, "-p", "udp", "--dport", "7"];
+    run(tool, "-t", "raw", "-I", ...rule);
+    stationOf(by).send(packet(at(by), to, udp(7, 7)));
+    await until(`${by}'s packets`, 5_000, () => {
+      const listed = run(tool, "-t", "raw", "-nvxL", "PREROUTING").split("\n")[2] ?? "";
+      return Number(listed.trim().split(/\s+/)[0]) > 0 ? true : undefined;
+    });
+    run(tool, "-t", "raw", "-D", ...rule);
   };
   /** What is sent behind it has arrived. */
   const fence = async (by: Who): Promise<void> => {
     const text = mark();
     const next = neighbours[by];
+    if (next === undefined) return fenceAtHost(by);
     stationOf(by).send(packet(at(by), at(next), udp(7, 7, text)), stationOf(next).mac);
     await stationOf(next).next(text);
   };
@@ -241,7 +287,7 @@ function begunElsewhere(plan: Plan, backend: "nft" | "legacy"): void {
     const behind = mark();
     far.send(packet(plan.far, at("accomplice"), udp(7, 7, behind)));
     await stationOf("accomplice").next(behind);
-    await fence(neighbours[to]);
+    await fence(neighbours[to] ?? assert.fail(to));
     return stationOf(to).has(text);
   };
   /** Whether the host itself gets what this one sends. */
@@ -348,6 +394,76 @@ function begunElsewhere(plan: Plan, backend: "nft" | "legacy"): void {
     assert.deepEqual(await withoutRules(attempt), [true, true]);
   });
 
+  it("what was refused aloud stays begun elsewhere", async () => {
+    const attempt = async (): Promise<readonly boolean[]> => {
+      const [own, their] = ports();
+      const [text, error, back] = [mark(), mark(), mark()];
+      await bridged("friend", at("friend"), plan.far, [own, their]);
+      const sent = packet(at("friend"), plan.far, udp(own, their, text));
+      return [
+        await arrives("friend", sent, text, "far"),
+        await arrives("friend", errorAbout(sent, error), error, "far"),
+        await inward(packet(plan.far, at("friend"), udp(their, own, back)), back, "friend"),
+      ];
+    };
+    assert.deepEqual(await attempt(), [false, false, false]);
+    assert.deepEqual(await withoutRules(attempt), [true, true, true]);
+    const answers = async (): Promise<readonly boolean[]> => {
+      const [own, their] = ports();
+      await bridged("accomplice", plan.far, at("friend"), [their, own]);
+      const texts = [mark(), mark()];
+      const come: boolean[] = [];
+      for (const text of texts)
+        come.push(
+          await arrives("friend", packet(at("friend"), plan.far, udp(own, their, text)), text, "far"),
+        );
+      return come;
+    };
+    assert.deepEqual(await answers(), [false, false]);
+    assert.deepEqual(await withoutRules(answers), [true, true]);
+  });
+
+  it("a frame to a group opens nothing on a network of one", async () => {
+    const ownError = async (): Promise<boolean> => {
+      const pair = ports();
+      const text = mark();
+      await toNobody("hermit", at("hermit"), plan.far, pair);
+      return arrives("hermit", errorAbout(packet(at("hermit"), plan.far, udp(...pair)), text), text, "far");
+    };
+    assert.equal(await ownError(), false);
+    assert.equal(await withoutRules(ownError), true);
+    const answer = async (): Promise<boolean> => {
+      const [own, their] = ports();
+      const text = mark();
+      await toNobody("open hermit", plan.far, at("own"), [their, own]);
+      return arrives("own", packet(at("own"), plan.far, udp(own, their, text)), text, "far");
+    };
+    assert.equal(await answer(), false);
+    assert.equal(await withoutRules(answer), true);
+    const toHost = async (): Promise<boolean> => {
+      const [own] = ports();
+      await toNobody("open hermit", plan.address("app", 1), at("own"), [22, own]);
+      return comesToHost("own", packet(at("own"), plan.address("app", 1), udp(own, 22)));
+    };
+    assert.equal(await toHost(), false);
+    assert.equal(await withoutRules(toHost), true);
+  });
+
+  it("what others have begun before does not keep the host, or who may come in, from an answer", async () => {
+    const host = plan.address("app", 1);
+    const port = ++lastPort;
+    await bridged("accomplice", host, at("own"), [port, 9]);
+    sendFromHost(plan.family, at("own"), port);
+    assert.ok(await comesToHost("own", packet(at("own"), host, udp(9, port))));
+    const their = ++lastPort;
+    const [asks, answers] = [mark(), mark()];
+    await bridged("accomplice", plan.far, at("own"), [their, published]);
+    assert.ok(await inward(packet(plan.far, at("own"), udp(their, published, asks)), asks, "own"));
+    assert.ok(
+      await arrives("own", packet(at("own"), plan.far, udp(published, their, answers)), answers, "far"),
+    );
+  });
+
   if (plan.family === 6) {
     it("no packet under an address of the host comes in by a published port", async () => {
       const attempt = async (): Promise<boolean> => {
@@ -378,8 +494,7 @@ function begunElsewhere(plan: Plan, backend: "nft" | "legacy"): void {
     assert.ok(await inward(packet(plan.far, at("own"), udp(their, own, asks)), asks, "own"));
     assert.ok(await arrives("own", packet(at("own"), plan.far, udp(own, their, answers)), answers, "far"));
     const port = ++lastPort;
-    const send = `import socket; s = socket.socket(socket.AF_INET${plan.family === 6 ? "6" : ""}, socket.SOCK_DGRAM); s.bind(("", ${port})); s.sendto(b"x", ("${at("own")}", 9))`;
-    run("python3", "-c", send);
+    sendFromHost(plan.family, at("own"), port);
     assert.ok(await comesToHost("own", packet(at("own"), plan.address("app", 1), udp(9, port))));
     assert.ok(!(await comesToHost("own", packet(at("own"), plan.address("app", 1), udp(9, port + 1)))));
   });

@@ -5,7 +5,7 @@ export const setNames = {
   /** hash:net,iface (subnet, bridge): addresses that guarded containers may have, on the bridge they may have it. */
   guarded4: "dockerwall-guarded4",
   guarded6: "dockerwall-guarded6",
-  /** hash:net (prefix): those of guarded4, on whatever bridge. */
+  /** hash:net (prefix): what the engine's networks and addresses put into guarded4, on whatever bridge. */
   ranges4: "dockerwall-ranges4",
   ranges6: "dockerwall-ranges6",
   /** list:set of guarded4 and its further parts: what rules name while one part is not enough. */

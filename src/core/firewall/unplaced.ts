@@ -47,6 +47,8 @@ export function openedBy(unplaced: readonly Member[], placed: readonly Member[])
 /** What does not work without its entries, and what to do about it; by the set's name without prefix and family. */
 const meanings: Readonly<Record<string, string>> = {
   guarded: "these addresses are cut off; take their containers off some networks",
+  ranges:
+    "flows that others begin under these addresses are believed to be judged; have fewer networks, or fewer containers with several",
   audit: "what they send is judged as without audit mode; take their containers off some networks",
   reject: "what is denied there is dropped without an error to the sender; have fewer networks that reject",
   static: "what these prefixes allow is denied; write fewer or wider prefixes",

@@ -99,6 +99,7 @@ export const matchKinds = {
     module: "xt_conntrack",
     samples: inBoth(
       { states: ["ESTABLISHED", "NEW"], confirmed: true },
+      { states: ["NEW"], confirmed: false },
       { states: ["DNAT"], originalPort: 53 },
       { states: ["ESTABLISHED"], not: true, direction: "REPLY" },
     ),
@@ -115,6 +116,12 @@ export const matchKinds = {
     module: "xt_addrtype",
     samples: inBoth({}),
     text: () => "-m addrtype --src-type LOCAL",
+  }),
+  /** By the address of its frame. */
+  "packet-type": kind<{ readonly type: "unicast"; readonly not?: true }>({
+    module: "xt_pkttype",
+    samples: inBoth({ type: "unicast", not: true }),
+    text: (match) => `-m pkttype ${not(match)}--pkt-type ${match.type}`,
   }),
   /** Bytes with the header of IP, in a packet that the kernel has not taken apart yet of all that it stands for. */
   length: kind<{ readonly from: number; readonly to: number }>({
@@ -160,7 +167,8 @@ type ConntrackState = "INVALID" | "NEW" | "RELATED" | "ESTABLISHED" | "UNTRACKED
 interface Conntrack {
   readonly states: readonly [ConntrackState, ...ConntrackState[]];
   readonly not?: true;
-  readonly confirmed?: true;
+  /** False: its flow has begun with this very packet. */
+  readonly confirmed?: boolean;
   /** Destination port before it was translated. */
   readonly originalPort?: number;
   readonly direction?: "REPLY";
@@ -172,7 +180,7 @@ function conntrackText(match: Conntrack): string {
   const order = ["INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "DNAT"] as const;
   return [
     `-m conntrack ${not(match)}--ctstate ${order.filter((state) => states.includes(state)).join(",")}`,
-    ...(confirmed ? ["--ctstatus CONFIRMED"] : []),
+    ...(confirmed === undefined ? [] : [`${confirmed ? "" : "! "}--ctstatus CONFIRMED`]),
     ...(originalPort === undefined ? [] : [`--ctorigdstport ${whole(originalPort, 1, 0xffff)}`]),
     ...(direction === undefined ? [] : [`--ctdir ${direction}`]),
   ].join(" ");

@@ -5,6 +5,7 @@ import { chainNames as chain } from "../names.ts";
 import { inSet, type Match, notInSet, toPort } from "../rules/match.ts";
 import { type Chain, rule } from "../rules/table.ts";
 import { accept, returnIt } from "../rules/target.ts";
+import { framesToGroups } from "./elsewhere.ts";
 import type { RulesetInput } from "./options.ts";
 
 /** By which lookups come. */
@@ -29,6 +30,7 @@ export function captureChain(input: RulesetInput): Chain {
   return {
     name: chain.capture,
     rules: [
+      framesToGroups,
       rule("not guarded", [notInSet(sets.guarded, "src,src")], returnIt),
       rule("server in the same network", toNeighbour(input), returnIt),
       ...transports.flatMap((protocol) =>

@@ -6,7 +6,7 @@ import { hasMark, inSet, inState, type Match, notInSet } from "../rules/match.ts
 import { type Chain, type Rule, rule } from "../rules/table.ts";
 import { drop, goTo, returnIt, setMark, type Target } from "../rules/target.ts";
 import { tellsOfPacket } from "./bridges.ts";
-import { answersOne } from "./elsewhere.ts";
+import { answersOne, refusedSilently } from "./elsewhere.ts";
 import { stamped } from "./judge.ts";
 import { deniedRate, limited } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";
@@ -69,6 +69,7 @@ function refuseRules(input: RulesetInput): Rule[] {
     rule("audit decides", [inSet(input.sets.audit, "src,src")], goTo(chain.deny)),
     // It would have no stamp.
     rule("of no flow", [inState("UNTRACKED")], goTo(chain.deny)),
+    refusedSilently,
     noteRule(input),
     rule("denied, and told", [], { kind: "set-connmark", mark: refusedStamp }),
     rule("denied, and told", [], setMark(rejectedMark)),

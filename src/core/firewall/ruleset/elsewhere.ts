@@ -4,25 +4,42 @@
 // answers in it answers nobody, and an error about it tells of nothing. It is stamped, and not dropped: the ranges of the
 // host's other bridges may overlap with those of networks.
 
-import { connectionMark } from "../names.ts";
+import { chainNames as chain, connectionMark } from "../names.ts";
 import { inSet, inState, isAnswer, type Match, notInSet } from "../rules/match.ts";
 import { type Rule, rule } from "../rules/table.ts";
-import { drop, type Target } from "../rules/target.ts";
+import { drop, goTo, type Target } from "../rules/target.ts";
 import type { RulesetInput } from "./options.ts";
 
-/** Of a flow that was judged when it began, or is older than the rules. */
+/** Of a flow that began where it is judged, or before there were rules. */
 export const begunHere: Match = { kind: "connmark", mark: { value: 0, mask: connectionMark.elsewhere } };
+
+const begunElsewhere: Match = {
+  kind: "connmark",
+  mark: { value: connectionMark.elsewhere, mask: connectionMark.elsewhere },
+};
 
 /** What answers a packet that went the other way, of such a flow. */
 export const answersOne: readonly Match[] = [isAnswer, begunHere];
 
-/** An error belongs to the flow that it tells of, and does not begin one. */
-const begins = inState("NEW");
+/** The packet by which the kernel has come to track a flow, one that a helper expects as well. An error has another's. */
+const begins: Match = { kind: "conntrack", states: ["NEW", "RELATED"], confirmed: false };
 
 const stamp: Target = {
   kind: "set-connmark",
   mark: { value: connectionMark.elsewhere, mask: connectionMark.mask },
 };
+
+const takeStamp: Target = { kind: "set-connmark", mark: { value: 0, mask: connectionMark.mask } };
+
+/**
+ * For PREROUTING. What a frame to a group begins, the kernel tracks before the rules of a bridge or of its host are asked
+ * (br_nf_local_in()).
+ */
+export const framesToGroups: Rule = rule(
+  "in a frame to a group",
+  [begins, { kind: "packet-type", type: "unicast", not: true }],
+  stamp,
+);
 
 /** Link-local addresses are on every network, and what is forwarded to one stays on its bridge. */
 export function onLinkFlows({ family }: RulesetInput): Rule[] {
@@ -30,10 +47,14 @@ export function onLinkFlows({ family }: RulesetInput): Rule[] {
   return [rule("stays on its bridge", [begins, { kind: "destination", prefix: "fe80::/10" }], stamp)];
 }
 
-/** What others than guarded containers begin under the address of one, or to one by another way than its network. */
+/**
+ * What others than guarded containers begin under the address of one, to one by another way than its network, or under an
+ * address of the host, whose own packets are not forwarded.
+ */
 export function flowsElsewhere({ sets }: RulesetInput): Rule[] {
   return [
     rule("under an address of a network, not from there", [begins, inSet(sets.ranges, "src")], stamp),
+    rule("under an address of the host", [begins, { kind: "local-source" }], stamp),
     rule(
       "to an address of a network, not by way of it",
       [begins, inSet(sets.ranges, "dst"), notInSet(sets.guarded, "dst,dst")],
@@ -45,15 +66,28 @@ export function flowsElsewhere({ sets }: RulesetInput): Rule[] {
 
 /** What a guarded container sends out by the bridge that it came from, for an address that is not there. */
 export function flowsPastNeighbours({ sets }: RulesetInput): Rule[] {
-  const staysOnBridge = inSet(sets.guarded, "src,dst");
-  return [
-    rule(
-      "for elsewhere, by way of a neighbour",
-      [staysOnBridge, begins, notInSet(sets.guarded, "dst,dst")],
-      stamp,
-    ),
-  ];
+  const past = [begins, inSet(sets.guarded, "src,dst"), notInSet(sets.guarded, "dst,dst")];
+  return [rule("for elsewhere, by way of a neighbour", past, stamp)];
 }
 
 /** The host's own packets are not forwarded; of IPv6 the kernel does not look whether a source is its own. */
 export const underHostAddress: Rule = rule("under an address of the host", [{ kind: "local-source" }], drop);
+
+/** It is not told of its sender: that would be a stamp in the place of this one. */
+export const refusedSilently: Rule = rule("begun elsewhere", [begunElsewhere], goTo(chain.deny));
+
+/** For OUTPUT: whatever began a flow before, the host has it now, and nobody but the host itself has it begin one. */
+export const hostsAfterAll: Rule = rule(
+  "begun by the host, too",
+  [begunElsewhere, inState("NEW")],
+  takeStamp,
+);
+
+/** Comes in by a port that is open, and so its flow is judged, whoever has begun it before by another way. */
+export function judgedAfterAll({ sets }: RulesetInput, isPublished: readonly Match[]): Rule {
+  return rule(
+    "published port, begun elsewhere before",
+    [begunElsewhere, ...isPublished, notInSet(sets.ranges, "src")],
+    takeStamp,
+  );
+}

@@ -8,7 +8,7 @@ import { type Chain, rule } from "../rules/table.ts";
 import { drop, goTo, returnIt } from "../rules/target.ts";
 import { heldRules, onLinkDestinations, strangerRules, tellsOfPacket } from "./bridges.ts";
 import { quarantineRules } from "./deny.ts";
-import { begunHere, flowsElsewhere, onLinkFlows, underHostAddress } from "./elsewhere.ts";
+import { begunHere, flowsElsewhere, judgedAfterAll, onLinkFlows, underHostAddress } from "./elsewhere.ts";
 import { stamped } from "./judge.ts";
 import type { RulesetInput } from "./options.ts";
 
@@ -42,14 +42,15 @@ export function forwardChain(input: RulesetInput): Chain {
 
 /** A helper that expects a flow translates its destination too; nobody has published that port. */
 export function inwardChain(input: RulesetInput): Chain {
-  const { sets } = input;
+  const untranslated = [inState("NEW"), inSet(input.sets.published, "dst,dst")];
   return {
     name: chain.inward,
     rules: [
       rule("tells of a packet", tellsOfPacket(input), returnIt),
       underHostAddress,
       rule("published port", [inState("NEW"), inState("DNAT")], returnIt),
-      rule("published port, untranslated", [inState("NEW"), inSet(sets.published, "dst,dst")], returnIt),
+      judgedAfterAll(input, untranslated),
+      rule("published port, untranslated", untranslated, returnIt),
       rule("only published ports lead in", [], drop),
     ],
   };

@@ -9,6 +9,7 @@ import { beginningsOfLookups, inSet, type Match } from "../rules/match.ts";
 import { packetBits } from "../rules/parts.ts";
 import { type Chain, rule } from "../rules/table.ts";
 import { clearMark, goTo } from "../rules/target.ts";
+import { hostsAfterAll } from "./elsewhere.ts";
 import type { RulesetInput } from "./options.ts";
 
 const byRoot: Match = { kind: "owner", uid: 0 };
@@ -34,9 +35,12 @@ export function questionChains({ queueNumber, sets }: RulesetInput): Chain[] {
   return [
     {
       name: chain.output,
-      rules: beginningsOfLookups.map((question) =>
-        rule("question of the engine, maybe", [question], goTo(chain.question)),
-      ),
+      rules: [
+        hostsAfterAll,
+        ...beginningsOfLookups.map((question) =>
+          rule("question of the engine, maybe", [question], goTo(chain.question)),
+        ),
+      ],
     },
     {
       name: chain.question,

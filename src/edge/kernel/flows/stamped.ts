@@ -14,8 +14,8 @@ import { type Conntrack, openConntrack } from "./conntrack.ts";
 import type { Flow, FlowMark } from "./flow-message.ts";
 
 /**
- * Takes our stamp from every flow that began at one of these addresses, so that the next packet of each is judged anew,
- * and has the kernel forget those that have come in there. Blocks for some 10 ms and address family, as the kernel walks the flows of all namespaces, and for 10 ms more with
+ * Stamps every flow that began at one of these addresses as begun elsewhere, so that the next packet of each is judged
+ * anew, and nothing comes in by it; and has the kernel forget those that came in there. Blocks for some 10 ms and address family, as the kernel walks the flows of all namespaces, and for 10 ms more with
  * each thousand stamped ones: where it is one IPv4 address, of those that began there.
  */
 export function unstampFlows(sources: ReadonlySet<IpAddress>): void {
@@ -27,7 +27,7 @@ export function unstampFlows(sources: ReadonlySet<IpAddress>): void {
         ? conntrack.flowsFrom(only).filter(isAdmitted)
         : conntrack.flows(family, admitted).filter(({ original }) => sources.has(original.source));
     });
-    unstamp(conntrack, flows);
+    conntrack.setMark(flows, { value: connectionMark.elsewhere, mask: connectionMark.mask });
     for (const [family, addresses] of Map.groupBy(sources, familyOf))
       conntrack.remove(flowsTo(conntrack, family, addresses));
   } finally {

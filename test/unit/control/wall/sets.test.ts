@@ -57,29 +57,62 @@ beforeEach(() => {
 const guarded = (): number => sets.list("dockerwall-guarded4").length;
 
 describe("the sets of the wall", () => {
-  it("have flows forgotten in what is guarded from now on, and once only", () => {
+  const follow = (given: Topology, sets = filled): readonly string[] => {
+    const { problems } = sets.classify(given).containers;
+    sets.forgetFlows();
+    return problems;
+  };
+  const audited = {
+    ...picture,
+    networks: [{ ...app, labels: { ...app.labels, "dockerwall.mode": "audit" } }],
+  };
+
+  it("have flows forgotten in what is judged from now on, and once only", () => {
     filled.classify(picture);
+    assert.deepEqual(forgotten, []);
+    filled.forgetFlows();
     assert.deepEqual(forgotten, ["198.19.1.0/24"]);
-    filled.classify(picture);
+    follow(picture);
     filled.restore();
+    filled.forgetFlows();
     assert.equal(forgotten.length, 1);
     destroySets(sets);
     filled.restore();
+    filled.forgetFlows();
     assert.equal(forgotten.length, 2);
-    filled.classify({ networks: [], containers: [] });
-    filled.classify(picture);
+    follow(nothing);
+    follow(picture);
     assert.equal(forgotten.length, 3);
   });
 
-  it("have flows forgotten again when that has failed", () => {
+  it("have flows forgotten of a network that leaves audit mode", () => {
+    follow(audited);
+    assert.deepEqual(forgotten, []);
+    follow(picture);
+    assert.equal(forgotten.length, 1);
+    follow(audited);
+    follow(picture);
+    assert.equal(forgotten.length, 2);
+  });
+
+  it("have flows forgotten by none that finds them judged", () => {
+    follow(picture);
+    const next = new WallSets({ ...options(), adopted: true });
+    follow(picture, next);
+    assert.equal(forgotten.length, 1);
+  });
+
+  it("tell of flows that are not forgotten, and try again", () => {
+    let refusals = 1;
     const failing = new WallSets({
       ...options(),
       forgetUnjudged() {
-        throw new Error("EBUSY");
+        if (refusals-- > 0) throw new Error("EBUSY");
       },
     });
-    assert.throws(() => failing.classify(picture), /EBUSY/);
-    assert.throws(() => failing.classify(picture), /EBUSY/);
+    follow(picture, failing);
+    assert.match(follow(picture, failing).join(), /198\.19\.1\.0\/24.*EBUSY/);
+    assert.deepEqual(follow(picture, failing), []);
   });
 
   it("are made and filled again as they were last", () => {
