@@ -144,6 +144,7 @@ xt_connlimit|mangle|FORWARD|-m connlimit --connlimit-above 8192 --connlimit-mask
 xt_set|mangle|FORWARD|-j SET --add-set dockerwall-denied4 src,dst,dst
 xt_conntrack|mangle|INPUT|-m conntrack --ctstate DNAT --ctorigdstport 53 -j RETURN
 xt_owner|mangle|OUTPUT|-m owner --uid-owner 0 -j RETURN
+xt_pkttype|nat|PREROUTING|-m pkttype ! --pkt-type unicast -j RETURN
 xt_REDIRECT|nat|PREROUTING|-p udp -j REDIRECT --to-ports 5053
 ipt_REJECT|filter|OUTPUT|-p udp -j REJECT --reject-with icmp-admin-prohibited
 END
@@ -183,6 +184,7 @@ xt_set|mangle|FORWARD|-j SET --add-set dockerwall-denied6 src,dst,dst
 xt_hl|mangle|INPUT|-m hl --hl-eq 255 -j RETURN
 xt_conntrack|mangle|INPUT|-m conntrack --ctstate DNAT --ctorigdstport 53 -j RETURN
 xt_owner|mangle|OUTPUT|-m owner --uid-owner 0 -j RETURN
+xt_pkttype|nat|PREROUTING|-m pkttype ! --pkt-type unicast -j RETURN
 xt_REDIRECT|nat|PREROUTING|-p udp -j REDIRECT --to-ports 5053
 ip6t_REJECT|filter|OUTPUT|-p udp -j REJECT --reject-with icmp6-adm-prohibited
 END

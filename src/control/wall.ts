@@ -92,8 +92,8 @@ export function createWall(options: WallOptions): Wall {
     tried: areFilled,
     setsExist: () => setsExist(sets),
     restoreSets: () => filled.restore(),
+    onApplied: () => filled.useRules(true),
   });
-  let areInForce = false;
   const savedRules = (): Promise<readonly string[]> => Promise.all(([4, 6] as const).flatMap(firewall.saves));
   return {
     quarantine: quarantines.ids,
@@ -113,18 +113,9 @@ export function createWall(options: WallOptions): Wall {
       // The unit may have put the hold into this variant, and cleaning would remove everything of ours there.
       if (!rules.switches.spareQuestions) await firewall.cleanOther();
     },
-    classify(topology) {
-      const classification = filled.classify(topology);
-      if (areInForce) filled.forgetFlows();
-      return classification;
-    },
+    classify: (topology) => filled.classify(topology),
     followParts: () => rules.change("wide", filled.areWide()),
-    async applyRules() {
-      const changed = await rules.apply();
-      areInForce = true;
-      filled.forgetFlows();
-      return changed;
-    },
+    applyRules: () => rules.apply(),
     demandSenders: () => rules.change("demandSender", true),
     leadTo: (dnsPort) => rules.leadTo(dnsPort),
     spareQuestions: (spare) => rules.change("spareQuestions", spare),
@@ -138,6 +129,7 @@ export function createWall(options: WallOptions): Wall {
     },
     acceptSuccessor: (name) => quarantines.accept(name),
     async remove() {
+      filled.useRules(false);
       await firewall.remove();
       removeSets(sets);
     },

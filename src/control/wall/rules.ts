@@ -19,6 +19,7 @@ export interface WallRulesOptions {
   readonly setsExist: () => boolean;
   /** Makes sets anew that were destroyed, and fills them. */
   readonly restoreSets: () => void;
+  readonly onApplied: () => void;
 }
 
 /** How often to put rules back if their sets are destroyed meanwhile. */
@@ -61,13 +62,15 @@ export class WallRules {
 
   /** Resolves to what had to change. */
   async apply(): Promise<readonly ChangedRules[]> {
-    const { firewall, restoreSets, setsExist } = this.#options;
+    const { firewall, onApplied, restoreSets, setsExist } = this.#options;
     for (let round = 1; ; round++) {
       if (!setsExist()) restoreSets();
       try {
         if (!this.#tried) await firewall.dryRun(this.#ruleset);
         this.#tried = true;
-        return await firewall.apply(this.#ruleset);
+        const changed = await firewall.apply(this.#ruleset);
+        onApplied();
+        return changed;
       } catch (error) {
         // The sets may be destroyed while the rules that name them are being put back.
         if (round === rounds || setsExist()) throw error;

@@ -5,17 +5,14 @@ import { whyHosts } from "../../core/classify/bridge-ports.ts";
 import { LostBridges } from "../../core/classify/lost-bridges.ts";
 import { type Classification, classify } from "../../core/classify/networks.ts";
 import { WaysOut } from "../../core/classify/ways-out.ts";
-import { type DesiredSets, desiredSets } from "../../core/firewall/members.ts";
+import { desiredSets } from "../../core/firewall/members.ts";
 import { setNames } from "../../core/firewall/names.ts";
 import { tellUnplaced } from "../../core/firewall/unplaced.ts";
-import { type Prefix, renderPrefix } from "../../core/model/address.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import { groupOverrides } from "../../core/policy/override.ts";
 import { applySets, createSets, listedBridges, setsExist } from "../../edge/kernel/ipset/desired-sets.ts";
-import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
-import { membersOf } from "../../edge/kernel/ipset/member-entries.ts";
 import { arePartsWide } from "../../edge/kernel/ipset/parts.ts";
-import { messageOf } from "../../errors.ts";
+import { OlderFlows } from "./older-flows.ts";
 import type { WallOptions } from "./options.ts";
 import type { Quarantines } from "./quarantines.ts";
 
@@ -36,40 +33,15 @@ export type WallSetsOptions = Pick<
   readonly quarantines: Quarantines;
 };
 
-const ranges = [
-  [setNames.ranges4, setNames.audit4],
-  [setNames.ranges6, setNames.audit6],
-] as const;
-
-/** What the kernel holds of an earlier run. */
-function heldRanges(sets: KernelSets): Pick<DesiredSets, "members"> {
-  return { members: new Map(ranges.flat().map((name) => [name, membersOf(sets, name)])) };
-}
-
-function judgedRanges({ members }: Pick<DesiredSets, "members">): Map<string, Prefix> {
-  return new Map(
-    ranges.flatMap(([all, audited]) => {
-      const textsOf = (name: string): (readonly [string, Prefix])[] =>
-        (members.get(name) ?? []).map(({ prefix }) => [renderPrefix(prefix), prefix]);
-      const without = new Set(textsOf(audited).map(([text]) => text));
-      return textsOf(all).filter(([text]) => !without.has(text));
-    }),
-  );
-}
-
 export class WallSets {
   readonly #options: WallSetsOptions;
   readonly #claims: BridgeClaims;
   readonly #losses = new LostBridges();
   readonly #waysOut = new WaysOut();
+  readonly #olderFlows: OlderFlows;
   #last: Topology = { networks: [], containers: [] };
   /** The bridges that are guarded now, or were by an earlier run. */
   #guarded: ReadonlySet<string>;
-  /** What is guarded and not in audit mode, by its text. */
-  #judged: ReadonlyMap<string, Prefix> = new Map();
-  /** Those of these in which nothing is left that is older than the rules. */
-  #forgotten: Set<string>;
-  #unforgotten: string | undefined;
   /** Until every container has been read, the entries of an earlier run are not removed. */
   #isComplete = false;
 
@@ -78,7 +50,7 @@ export class WallSets {
     const { sets, listBridges, adopted, uptimeMs } = options;
     this.#options = options;
     this.#guarded = new Set(adopted ? listedBridges(sets, setNames.closed4) : []);
-    this.#forgotten = adopted ? new Set(judgedRanges(heldRanges(sets)).keys()) : new Set();
+    this.#olderFlows = new OlderFlows(options.forgetUnjudged, adopted ? sets : undefined);
     this.#claims = new BridgeClaims({
       bridges: listBridges(),
       open: new Set(listedBridges(sets, setNames.open4)),
@@ -91,43 +63,23 @@ export class WallSets {
   classify(topology: Topology): Classification {
     const { sets } = this.#options;
     this.#last = topology;
-    if (!setsExist(sets)) {
-      createSets(sets);
-      this.#forgotten.clear();
-    }
+    if (!setsExist(sets)) this.#makeSets();
     const classification = this.#decide(topology);
     const keeps = this.#isComplete ? "replace" : "keep";
     this.#guarded = new Set(classification.guarded.map(({ bridge }) => bridge));
     const desired = desiredSets(classification);
     const { unplaced } = applySets(sets, desired, keeps);
-    this.#judged = judgedRanges(desired);
-    for (const key of this.#forgotten) if (!this.#judged.has(key)) this.#forgotten.delete(key);
+    this.#olderFlows.follow(desired);
     const { containers } = classification;
-    const problems = [
-      ...containers.problems,
-      ...tellUnplaced(unplaced),
-      ...(this.#unforgotten === undefined ? [] : [this.#unforgotten]),
-    ];
+    const problems = [...containers.problems, ...tellUnplaced(unplaced), ...this.#olderFlows.problems()];
     return problems.length === containers.problems.length
       ? classification
       : { ...classification, containers: { ...containers, problems } };
   }
 
-  /**
-   * To be called with the rules in force. What began in a range before they knew it has been judged by none: it may be
-   * another's, under its address. So may what came in while the range was in audit mode.
-   */
-  forgetFlows(): void {
-    const begun = [...this.#judged].filter(([key]) => !this.#forgotten.has(key));
-    if (begun.length === 0) return;
-    try {
-      this.#options.forgetUnjudged(begun.map(([, prefix]) => prefix));
-      this.#forgotten = new Set(this.#judged.keys());
-      this.#unforgotten = undefined;
-    } catch (error) {
-      const ranges = begun.map(([key]) => key).join(", ");
-      this.#unforgotten = `flows that began in ${ranges} before it was guarded go on, as the kernel does not forget them (${messageOf(error)}): this is tried again with every change; restart what has such flows`;
-    }
+  /** Whether the rules that name the sets are in force. */
+  useRules(stand: boolean): void {
+    this.#olderFlows.useRules(stand);
   }
 
   /** Whether rules must look through all parts of the sets that have several. */
@@ -150,6 +102,12 @@ export class WallSets {
     const { hold, uptimeMs } = this.#options;
     const nowMs = uptimeMs();
     return (hold && this.#claims.awaitsReading(nowMs)) || this.#losses.awaitsReading(nowMs);
+  }
+
+  #makeSets(): void {
+    createSets(this.#options.sets);
+    // The rules cannot stand without them.
+    this.#olderFlows.useRules(false);
   }
 
   #decide(topology: Topology): Classification {

@@ -29,6 +29,7 @@ function start(tried: boolean): WallRules {
     switches: { hold: true, demandSender: false, spareQuestions: false, wide: false },
     tried,
     setsExist: () => exist,
+    onApplied: () => undefined,
     restoreSets: () => {
       exist = true;
     },

@@ -57,28 +57,25 @@ beforeEach(() => {
 const guarded = (): number => sets.list("dockerwall-guarded4").length;
 
 describe("the sets of the wall", () => {
-  const follow = (given: Topology, sets = filled): readonly string[] => {
-    const { problems } = sets.classify(given).containers;
-    sets.forgetFlows();
-    return problems;
-  };
+  const follow = (given: Topology, on = filled): readonly string[] => on.classify(given).containers.problems;
   const audited = {
     ...picture,
     networks: [{ ...app, labels: { ...app.labels, "dockerwall.mode": "audit" } }],
   };
 
   it("have flows forgotten in what is judged from now on, and once only", () => {
-    filled.classify(picture);
+    follow(picture);
     assert.deepEqual(forgotten, []);
-    filled.forgetFlows();
+    filled.useRules(true);
     assert.deepEqual(forgotten, ["198.19.1.0/24"]);
     follow(picture);
     filled.restore();
-    filled.forgetFlows();
+    filled.useRules(true);
     assert.equal(forgotten.length, 1);
     destroySets(sets);
     filled.restore();
-    filled.forgetFlows();
+    assert.equal(forgotten.length, 1, "there are no rules any more");
+    filled.useRules(true);
     assert.equal(forgotten.length, 2);
     follow(nothing);
     follow(picture);
@@ -86,6 +83,7 @@ describe("the sets of the wall", () => {
   });
 
   it("have flows forgotten of a network that leaves audit mode", () => {
+    filled.useRules(true);
     follow(audited);
     assert.deepEqual(forgotten, []);
     follow(picture);
@@ -95,11 +93,12 @@ describe("the sets of the wall", () => {
     assert.equal(forgotten.length, 2);
   });
 
-  it("have flows forgotten by none that finds them judged", () => {
+  it("have none forgotten that an earlier run has judged", () => {
     follow(picture);
     const next = new WallSets({ ...options(), adopted: true });
+    next.useRules(true);
     follow(picture, next);
-    assert.equal(forgotten.length, 1);
+    assert.deepEqual(forgotten, []);
   });
 
   it("tell of flows that are not forgotten, and try again", () => {
@@ -110,7 +109,7 @@ describe("the sets of the wall", () => {
         if (refusals-- > 0) throw new Error("EBUSY");
       },
     });
-    follow(picture, failing);
+    failing.useRules(true);
     assert.match(follow(picture, failing).join(), /198\.19\.1\.0\/24.*EBUSY/);
     assert.deepEqual(follow(picture, failing), []);
   });
