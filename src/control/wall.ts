@@ -101,12 +101,10 @@ export function createWall(options: WallOptions): Wall {
     stands: () => rules.stands(),
     awaitsReading: () => filled.awaitsReading(),
     async directAccess() {
-      const saved = await savedRules();
-      return new Map(saved.flatMap((text) => [...findDirectAccess(text)]));
+      return new Map((await savedRules()).flatMap((text) => [...findDirectAccess(text)]));
     },
     async foreignMarks() {
-      const saved = await savedRules();
-      const marks = saved.flatMap(findForeignMarks);
+      const marks = (await savedRules()).flatMap(findForeignMarks);
       return [...new Set(marks.map(renderForeignMark))];
     },
     async cleanOther() {

@@ -15,9 +15,10 @@ const matches: Readonly<Record<string, readonly [options: RegExp, hooks?: readon
   mark: [new RegExp(`^(?:! )?--mark (?:${bits}|0x[0-9a-f]+)$`)],
   connmark: [new RegExp(`^(?:! )?--mark ${bits}$`)],
   conntrack: [
-    /^(?:! )?--ctstate [A-Z,]+(?: --ctstatus CONFIRMED)?(?: --ctorigdstport \d+)?(?: --ctdir (?:REPLY|ORIGINAL))?$/,
+    /^(?:! )?--ctstate [A-Z,]+(?: (?:! )?--ctstatus CONFIRMED)?(?: --ctorigdstport \d+)?(?: --ctdir (?:REPLY|ORIGINAL))?$/,
   ],
   addrtype: [/^(?:(?:! )?--dst-type|--src-type) LOCAL$/],
+  pkttype: [/^(?:! )?--pkt-type unicast$/],
   length: [/^--length \d+:\d+$/],
   hashlimit: [
     /^--hashlimit-(?:upto|above) \d+\/sec --hashlimit-burst \d+ --hashlimit-mode srcip --hashlimit-name \S+ --hashlimit-htable-size \d+ --hashlimit-htable-max \d+ --hashlimit-htable-expire \d+$/,

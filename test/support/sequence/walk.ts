@@ -175,6 +175,8 @@ function testOf(option: string, value: string, list: readonly string[]): Test {
       return ({ packet }) => packet.to === undefined;
     case "--src-type":
       return () => false;
+    case "--pkt-type":
+      return () => value === "unicast";
     case "--hashlimit-upto":
       return () => true;
     default:
