@@ -92,7 +92,7 @@ function holdBridges(tool: string, family: Family, hostBridges: readonly string[
   ];
   return [
     ...functions,
-    `guarded || { { held || hold; } && for i in $$(own); do ${places.join("; ")}; done; true; }`,
+    `guarded || { { held || hold; } && { for i in $$(own); do ${places.join("; ")}; done; true; }; }`,
   ].join("; ");
 }
 
