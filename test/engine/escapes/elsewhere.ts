@@ -46,11 +46,6 @@ function rowsOf({ family, frame, ip, own, neighbour, far, error }: Words): Row[]
       seen: ["wire"],
     },
     {
-      name: `out: an error about a frame that went to all of its network${family}`,
-      attempt: `${begun(own, ", dst='ff:ff:ff:ff:ff:ff'")}\n${error(own, far, answer(own))}`,
-      seen: ["wire"],
-    },
-    {
       name: `in: an answer to a frame that went to a neighbour${family}`,
       attempt: `${begun(own, ", dst=victimmac")}\ncomes(${answer(own)})`,
       seen: ["reply"],
