@@ -28,19 +28,10 @@ export function unstampFlows(sources: ReadonlySet<IpAddress>): void {
         : conntrack.flows(family, admitted).filter(({ original }) => sources.has(original.source));
     });
     conntrack.setMark(flows, { value: connectionMark.elsewhere, mask: connectionMark.mask });
-    for (const [family, addresses] of Map.groupBy(sources, familyOf))
-      conntrack.remove(flowsTo(conntrack, family, addresses));
+    conntrack.remove(flowsOf(conntrack, sources, "reply"));
   } finally {
     conntrack.close();
   }
-}
-
-/** What came in to these addresses, by whatever address it was sent to. */
-function flowsTo(conntrack: Conntrack, family: Family, addresses: readonly IpAddress[]): Flow[] {
-  if (addresses.length <= readingsAtMost[family])
-    return addresses.flatMap((address) => conntrack.flowsFrom(address, "reply"));
-  const to = new Set(addresses);
-  return conntrack.flows(family).filter(({ reply }) => to.has(reply.source));
 }
 
 /** The addresses at which stamped flows have begun. */
@@ -87,11 +78,16 @@ export function forgetUnless(
   }
 }
 
-function flowsOf(conntrack: Conntrack, askers: ReadonlySet<IpAddress>): Flow[] {
-  return [...Map.groupBy(askers, familyOf)].flatMap(([family, addresses]) =>
-    addresses.length <= readingsAtMost[family]
-      ? addresses.flatMap((address) => conntrack.flowsFrom(address))
-      : conntrack.flows(family).filter(({ original }) => askers.has(original.source)),
+/** Those that began at these addresses, or that lead there, by whatever address they were sent to. */
+function flowsOf(
+  conntrack: Conntrack,
+  addresses: ReadonlySet<IpAddress>,
+  direction: "original" | "reply" = "original",
+): Flow[] {
+  return [...Map.groupBy(addresses, familyOf)].flatMap(([family, its]) =>
+    its.length <= readingsAtMost[family]
+      ? its.flatMap((address) => conntrack.flowsFrom(address, direction))
+      : conntrack.flows(family).filter((flow) => addresses.has(flow[direction].source)),
   );
 }
 
