@@ -137,8 +137,10 @@ test("a link-local address that has passed on, while it is not known where its f
   far.run("ip", "address", "add", "fe80::21/64", "dev", "eth0");
   await post(plane, [...told, containerOf("far", "far", [plain, "198.19.3.23"], [app, "198.19.1.23"])]);
   assert.deepEqual(former.lets("fe80::21", "fe80::5"), ["fe80::21", "fe80::5"]);
+  for (const each of ["fe80::21", "fe80::22"]) heir.run("ip", "address", "add", `${each}/64`, "dev", "eth0");
+  await comesToLetIn(heir, "fe80::22");
+  assert.deepEqual(heir.lets("fe80::21"), []);
   former.run("ip", "address", "flush", "dev", "eth0");
-  heir.run("ip", "address", "add", "fe80::21/64", "dev", "eth0");
   await comesToLetIn(heir, "fe80::21");
   assert.deepEqual(former.lets("198.19.1.21", "fe80::21", "fe80::5"), ["198.19.1.21", "fe80::5"]);
 });

@@ -12,12 +12,12 @@ import type { Cut } from "../../core/cut.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import { openPortTable } from "../../edge/kernel/nftables/host/port-table.ts";
 import type { FoundInside } from "../../edge/sandbox/addresses.ts";
-import { openPorts, type Port, type Ports } from "../../edge/sandbox/ports/ports.ts";
+import { bridgesOf, openPorts, type Port, type Ports } from "../../edge/sandbox/ports/ports.ts";
 import { type Attempt, createAttempt, portsOf } from "./attempt.ts";
 import { ForeignInterfaces } from "./foreign-interfaces.ts";
 import { PortGuards } from "./port-guards.ts";
 import { createSandboxEntries, type SandboxEntries } from "./sandbox-entries.ts";
-import { type SenderAddresses, Senders } from "./senders.ts";
+import { type Handover, type SenderAddresses, Senders } from "./senders.ts";
 import { createSettling, type JudgedPorts, type Settling } from "./settling.ts";
 import type { StandingsOptions } from "./standing-options.ts";
 
@@ -112,7 +112,7 @@ class KernelStandings implements Standings {
       ...found,
       indexNow: engine.indexNow,
       ownerOf: owners.ownerOf,
-      bridgesOf: (sandbox) => bridgesOf(this.#ports.of(sandbox)),
+      portsOf: (sandbox) => this.#ports.of(sandbox),
       linkLocalBefore: (address, bridge) =>
         this.#guards.inheritedAt(address, bridge).map((index) => this.#ports.ownerOf(index)),
     });
@@ -141,7 +141,7 @@ class KernelStandings implements Standings {
     const its = this.#ports.of(sandbox);
     const bridges = bridgesOf(its);
     const asker = meet(sandbox, addresses);
-    const may = this.#senders.claim(asker, bridges, found);
+    const may = this.#senders.claim(asker, its, found);
     this.#judgeAgain([...may.losers]);
     const strange = index.strangersAmong(bridges);
     const awaitsList = this.#awaitsList(sandbox, strange);
@@ -168,7 +168,7 @@ class KernelStandings implements Standings {
     this.#demand({ sandbox, its, state, uncut: quarantine === "no" ? may.senders : undefined });
     // By its ports first, and only then by what was granted to it.
     if (may.released.length > 0) this.#guards.flush();
-    this.#passOn(may.released, sandbox);
+    this.#passOn(may, sandbox);
     return isUndecided ? { kind: "unknown" } : standing;
   }
 
@@ -190,7 +190,7 @@ class KernelStandings implements Standings {
 
   /** What the kernel refuses of it, as without a set, leaves nothing else of it behind. */
   gone(sandbox: string): void {
-    let released: readonly IpAddress[] = [];
+    let handover: Handover = { released: [], heirs: new Set() };
     const steps = [
       () => this.#guardedEntries.put(sandbox, []),
       () => this.#cutOff.put(sandbox, []),
@@ -200,10 +200,10 @@ class KernelStandings implements Standings {
       () => this.#forgetDemand(sandbox),
       () => this.#guards.gone(sandbox),
       () => {
-        released = this.#senders.gone(sandbox);
+        handover = this.#senders.gone(sandbox);
       },
       () => this.#ports.gone(sandbox),
-      () => this.#passOn(released, sandbox),
+      () => this.#passOn(handover, sandbox),
     ];
     for (const step of steps) this.#attempt(`sandbox ${sandbox}`, step);
   }
@@ -271,12 +271,10 @@ class KernelStandings implements Standings {
       );
   }
 
-  /** Addresses that it had are those of others who have them on, such as floating ones. */
-  #passOn(released: readonly IpAddress[], sandbox: string): void {
-    const { owners, found } = this.#options;
+  /** Addresses that it had are those of others who have them on. */
+  #passOn({ released, heirs }: Handover, sandbox: string): void {
+    const { owners } = this.#options;
     for (const address of released) this.#attempt(`sandbox ${sandbox}`, () => owners.lost(address, sandbox));
-    const heirs = new Set(released.flatMap((address) => [...found.holdersOf(address)]));
-    heirs.delete(sandbox);
     this.#judgeAgain([...heirs]);
   }
 
@@ -351,8 +349,4 @@ class KernelStandings implements Standings {
     this.#guards.retain((index) => this.#ports.isPresent(index));
     this.#attempt("ports that are gone", () => this.#settling?.retain());
   }
-}
-
-function bridgesOf(its: readonly Port[]): readonly string[] {
-  return its.flatMap(({ bridge }) => bridge ?? []);
 }

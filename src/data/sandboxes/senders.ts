@@ -7,12 +7,15 @@ import type { AskerIndex } from "../../core/askers/index-of-askers.ts";
 import type { Asker } from "../../core/askers/knowledge.ts";
 import { LinkLocalOwners } from "../../core/askers/link-local-owners.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import type { FoundAddresses } from "../../edge/sandbox/addresses.ts";
+import type { FoundAddresses, SandboxAddress } from "../../edge/sandbox/addresses.ts";
+import { bridgesOf, type Port } from "../../edge/sandbox/ports/ports.ts";
+
+/** What is asked of a port of a sandbox. */
+export type SenderPort = Pick<Port, "bridge" | "peer">;
 
 export interface SendersOptions {
   readonly indexNow: () => Pick<AskerIndex, "sendersOf" | "givenTo" | "isBlank">;
-  /** The bridges that the ports of a sandbox are on. */
-  readonly bridgesOf: (sandbox: string) => readonly string[];
+  readonly portsOf: (sandbox: string) => readonly SenderPort[];
   /** The sandboxes that have it on now. */
   readonly holdersOf: (address: IpAddress) => ReadonlySet<string>;
   /** The sandbox that an earlier run knew at an address. */
@@ -33,6 +36,16 @@ export interface SenderAddresses {
   readonly linkLocal: ReadonlyMap<string, readonly IpAddress[]>;
 }
 
+/** What is free now that one has given up what it had. */
+export interface Handover {
+  /** The addresses that are nobody's from now on; no link-local ones. */
+  readonly released: readonly IpAddress[];
+  /** Other sandboxes that have on what has come free: they are to be judged anew. */
+  readonly heirs: ReadonlySet<string>;
+}
+
+export interface SenderChange extends ClaimChange, Handover {}
+
 export class Senders {
   readonly #options: SendersOptions;
   readonly #claims = new AddressClaims();
@@ -45,25 +58,33 @@ export class Senders {
     );
   }
 
-  /** Those of a sandbox that was found with these addresses on these bridges; it owns them from now on. */
+  /** Those of a sandbox that was found with these addresses, and has these ports; it owns them from now on. */
   claim(
     asker: Asker & { readonly sandbox: string },
-    bridges: readonly string[],
+    its: readonly SenderPort[],
     found: FoundAddresses,
-  ): SenderAddresses & ClaimChange {
+  ): SenderAddresses & SenderChange {
     const { sandbox } = asker;
     const isOn = new Set(found.addresses.map(({ address }) => address));
     const senders = this.#options
       .indexNow()
-      .sendersOf(asker, bridges, (address) => this.#mayClaim(sandbox, address, isOn.has(address)));
-    const linkLocal = this.#linkLocals.claim(sandbox, bridges, linkLocalBeside(senders, found));
-    return { senders, linkLocal, ...this.#claims.claim(sandbox, senders) };
+      .sendersOf(asker, bridgesOf(its), (address) => this.#mayClaim(sandbox, address, isOn.has(address)));
+    const { own, heirs } = this.#linkLocals.claim(sandbox, linkLocalOn(its, linkLocalBeside(senders, found)));
+    const { released, losers } = this.#claims.claim(sandbox, senders);
+    return { senders, linkLocal: own, losers, ...this.#handOver(sandbox, released, heirs) };
   }
 
-  /** @returns the addresses that are nobody's from now on */
-  gone(sandbox: string): readonly IpAddress[] {
-    this.#linkLocals.gone(sandbox);
-    return this.#claims.gone(sandbox);
+  gone(sandbox: string): Handover {
+    const heirs = this.#linkLocals.gone(sandbox);
+    return this.#handOver(sandbox, this.#claims.gone(sandbox), heirs);
+  }
+
+  /** Others may have on what is free now, such as floating addresses. */
+  #handOver(sandbox: string, released: readonly IpAddress[], linkLocalHeirs: ReadonlySet<string>): Handover {
+    const { holdersOf } = this.#options;
+    const heirs = new Set([...linkLocalHeirs, ...released.flatMap((address) => [...holdersOf(address)])]);
+    heirs.delete(sandbox);
+    return { released, heirs };
   }
 
   /** The engine tells late, that a container is there and that it is gone: who has an address on counts as well. */
@@ -80,11 +101,11 @@ export class Senders {
 
   /** The one that the engine gave it to, as long as that one may use it. */
   #givenTo(address: IpAddress, sandbox: string, isOn: boolean): string | undefined {
-    const { indexNow, holdersOf, mayBeThere, bridgesOf } = this.#options;
+    const { indexNow, holdersOf, mayBeThere, portsOf } = this.#options;
     const { sandbox: its, bridge } = indexNow().givenTo(address) ?? {};
     if (its === undefined) return undefined;
     const hasItOn = its === sandbox ? isOn : holdersOf(address).has(its);
-    const isOnNetwork = mayBeThere(its) && bridge !== undefined && bridgesOf(its).includes(bridge);
+    const isOnNetwork = mayBeThere(its) && bridge !== undefined && bridgesOf(portsOf(its)).includes(bridge);
     return hasItOn || isOnNetwork ? its : undefined;
   }
 
@@ -105,10 +126,10 @@ export class Senders {
    * if it is on a network: an interface that it has moved cannot be looked at.
    */
   #keepsWhatItHad(before: string | undefined): boolean {
-    const { indexNow, mayBeThere, isRead, bridgesOf } = this.#options;
+    const { indexNow, mayBeThere, isRead, portsOf } = this.#options;
     if (!mayBeThere(before)) return false;
     if (before === undefined || !this.#claims.hasClaimed(before) || !isRead(before)) return true;
-    return indexNow().isBlank && bridgesOf(before).length > 0;
+    return indexNow().isBlank && bridgesOf(portsOf(before)).length > 0;
   }
 
   #mayBeAnothers(address: IpAddress, bridge: string, sandbox: string): boolean {
@@ -123,9 +144,26 @@ export class Senders {
 function linkLocalBeside(
   senders: readonly IpAddress[],
   { addresses, linkLocal }: FoundAddresses,
-): IpAddress[] {
+): readonly SandboxAddress[] {
   const known = new Set(
     addresses.filter(({ address }) => senders.includes(address)).map(({ index }) => index),
   );
-  return linkLocal.filter(({ index }) => known.has(index)).map(({ address }) => address);
+  return linkLocal.filter(({ index }) => known.has(index));
+}
+
+/** By the bridge of the interface that has them. One that is no end of a port, such as a bond, may be above any. */
+function linkLocalOn(
+  its: readonly SenderPort[],
+  linkLocal: readonly SandboxAddress[],
+): ReadonlyMap<string, readonly IpAddress[]> {
+  const ends = new Set(its.flatMap(({ peer }) => peer ?? []));
+  const byBridge = new Map<string, readonly IpAddress[]>();
+  for (const { bridge, peer } of its) {
+    if (bridge === undefined) continue;
+    const here = linkLocal.filter(({ index }) => index === peer || !ends.has(index));
+    byBridge.set(bridge, [
+      ...new Set([...(byBridge.get(bridge) ?? []), ...here.map(({ address }) => address)]),
+    ]);
+  }
+  return byBridge;
 }

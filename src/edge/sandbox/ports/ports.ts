@@ -23,6 +23,11 @@ export interface Port {
   readonly peer?: number | undefined;
 }
 
+/** The bridges that they are on. */
+export function bridgesOf(ports: readonly Pick<Port, "bridge">[]): readonly string[] {
+  return ports.flatMap(({ bridge }) => bridge ?? []);
+}
+
 export interface PortsOptions {
   readonly readiness: Readiness;
   /** What of() says of sandboxes may have changed. */

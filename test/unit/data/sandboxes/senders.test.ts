@@ -21,6 +21,9 @@ const found = {
 };
 const nothing = { addresses: [], linkLocal: [] };
 
+/** Its end is the first interface. */
+const port = [{ bridge: "br-1", peer: 2 }];
+
 interface World {
   /** Whom the engine gave `shared` to. */
   readonly givenTo?: string;
@@ -57,7 +60,7 @@ function start(world: World = {}): Senders {
   } as unknown as ReturnType<SendersOptions["indexNow"]>;
   return new Senders({
     indexNow: () => index,
-    bridgesOf: (sandbox) => (onBridge.includes(sandbox) ? ["br-1"] : []),
+    portsOf: (sandbox) => (onBridge.includes(sandbox) ? port : []),
     holdersOf: (address) => new Set(address === shared ? holders : ["box"]),
     ownerOf: (address) => (address === shared ? ownerBefore : undefined),
     linkLocalBefore: () => linkLocalBefore,
@@ -72,13 +75,13 @@ const sharesIn = (senders: Senders, asker: typeof box, having = found): boolean 
   sendersOf(senders, asker, having).includes(shared);
 
 const sendersOf = (senders: Senders, asker: typeof box, having = found): readonly IpAddress[] =>
-  senders.claim(asker, ["br-1"], having).senders;
+  senders.claim(asker, port, having).senders;
 
 test("what others only have on is who claims it first, until that one is gone", () => {
   const senders = start();
   assert.deepEqual(sendersOf(senders, box), [own, shared]);
   assert.deepEqual(sendersOf(senders, other), []);
-  assert.deepEqual(senders.gone("box"), [own, shared]);
+  assert.deepEqual(senders.gone("box"), { released: [own, shared], heirs: new Set(["other"]) });
   assert.deepEqual(sendersOf(senders, other), [own, shared]);
 });
 
@@ -87,7 +90,7 @@ test("what the engine gave to one is its own when it has it on, even if another 
   // The engine tells late that one is gone, and that it has left an address.
   assert.deepEqual(sendersOf(senders, box), [own, shared]);
   assert.deepEqual(sendersOf(senders, other, nothing), []);
-  const { senders: its, losers } = senders.claim(other, ["br-1"], found);
+  const { senders: its, losers } = senders.claim(other, port, found);
   assert.deepEqual([its, losers], [[shared], new Set(["box"])]);
   assert.deepEqual(sendersOf(start({ givenTo: "other" }), box), [own]);
 });
@@ -114,17 +117,17 @@ test("of one that is not on the network it is another's that has it on, as soon 
     assert.equal(sharesIn(senders, other, its), true);
     holders.pop();
     // As long as nobody has it on it stays with whom the engine gave it to.
-    assert.equal(senders.claim(other, ["br-1"], nothing).released.includes(shared), false);
+    assert.equal(senders.claim(other, port, nothing).released.includes(shared), false);
     holders.push("box");
-    if (settlesBefore) assert.equal(senders.claim(other, ["br-1"], nothing).released.includes(shared), true);
-    const taken = senders.claim(box, ["br-1"], its);
+    if (settlesBefore) assert.equal(senders.claim(other, port, nothing).released.includes(shared), true);
+    const taken = senders.claim(box, port, its);
     assert.deepEqual(
       [taken.senders.includes(shared), [...taken.losers]],
       [true, settlesBefore ? [] : ["other"]],
     );
     assert.equal(sharesIn(senders, other, nothing), false);
     holders.push("other");
-    const back = senders.claim(other, ["br-1"], its);
+    const back = senders.claim(other, port, its);
     assert.deepEqual([back.senders.includes(shared), [...back.losers]], [true, ["box"]]);
     assert.equal(sharesIn(senders, box, its), false);
   }
@@ -136,7 +139,7 @@ test("one whose addresses were not read yet keeps what the engine gave to it, an
   assert.equal(sharesIn(given, box), false);
   const known = start({ holders: ["box"], ownerBefore: "other", isRead: false });
   // What it is without is given up, and yet not read.
-  known.claim(other, ["br-1"], nothing);
+  known.claim(other, port, nothing);
   assert.equal(sharesIn(known, box), false);
 });
 
@@ -153,7 +156,7 @@ test("what an earlier run knew to be another's is kept for it until it was looke
 test("and until the engine has told of something, as long as it is on a network", () => {
   const world = { ownerBefore: "other", isBlank: true, holders: ["box"] };
   const senders = [["other"], []].map((onBridge) => start({ ...world, onBridge }));
-  for (const each of senders) each.claim(other, ["br-1"], nothing);
+  for (const each of senders) each.claim(other, port, nothing);
   assert.deepEqual(
     senders.map((each) => sharesIn(each, box)),
     [false, true],
@@ -163,16 +166,16 @@ test("and until the engine has told of something, as long as it is on a network"
 test("link-local addresses are those of interfaces by which it is known, until it is gone", () => {
   const senders = start();
   const beside = { ...found, addresses: [{ address: "192.0.2.3" as IpAddress, index: 2 }] };
-  const first = senders.claim(box, ["br-1"], found);
+  const first = senders.claim(box, port, found);
   assert.deepEqual(first.linkLocal, new Map([["br-1", [linkLocal]]]));
-  assert.deepEqual(senders.claim(other, ["br-1"], beside).linkLocal, new Map([["br-1", []]]));
+  assert.deepEqual(senders.claim(other, port, beside).linkLocal, new Map([["br-1", []]]));
   senders.gone("box");
-  assert.deepEqual(senders.claim(other, ["br-1"], found).linkLocal, first.linkLocal);
+  assert.deepEqual(senders.claim(other, port, found).linkLocal, first.linkLocal);
 });
 
 test("a link-local address that an earlier run has let in is kept for its owner until that one was looked at", () => {
   const linkLocalOf = (senders: Senders, asker = box, having = found): readonly IpAddress[] | undefined =>
-    senders.claim(asker, ["br-1"], having).linkLocal.get("br-1");
+    senders.claim(asker, port, having).linkLocal.get("br-1");
   const world = { holders: ["box"], linkLocalBefore: ["box", "other"] };
   const senders = start(world);
   assert.deepEqual(linkLocalOf(senders), []);
@@ -183,4 +186,36 @@ test("a link-local address that an earlier run has let in is kept for its owner 
   // Whose it was is not known while sandboxes are listed.
   assert.deepEqual(linkLocalOf(start({ linkLocalBefore: [undefined], isThere: true })), []);
   assert.deepEqual(linkLocalOf(start({ linkLocalBefore: [undefined] })), [linkLocal]);
+});
+
+test("a link-local address counts on the network of the interface that has it, and of what is above any on all", () => {
+  const two = [
+    { bridge: "br-1", peer: 2 },
+    { bridge: "br-2", peer: 3 },
+    { bridge: undefined, peer: 4 },
+  ];
+  const having = {
+    addresses: [2, 3, 4, 5].map((index) => ({ address: own, index })),
+    linkLocal: [2, 3, 4, 5].map((index) => ({ address: `fe80::${index}` as IpAddress, index })),
+  };
+  assert.deepEqual(
+    start().claim(box, two, having).linkLocal,
+    new Map([
+      ["br-1", ["fe80::2", "fe80::5"]],
+      ["br-2", ["fe80::3", "fe80::5"]],
+    ]),
+  );
+  // Where the kernel does not tell which interface is behind a port, it may be any.
+  assert.deepEqual(
+    start().claim(box, [{ bridge: "br-1" }], having).linkLocal,
+    new Map([["br-1", ["fe80::2", "fe80::3", "fe80::4", "fe80::5"]]]),
+  );
+});
+
+test("what one has on that another gives up is to be judged anew", () => {
+  const senders = start();
+  senders.claim(box, port, found);
+  const beside = { addresses: [{ address: own, index: 2 }], linkLocal: [{ address: linkLocal, index: 2 }] };
+  senders.claim(other, port, beside);
+  assert.deepEqual(senders.gone("box").heirs, new Set(["other"]));
 });
