@@ -46,20 +46,21 @@ import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink, withNetlink } from 
 import { withNewNamespace } from "../kernel/netns.ts";
 import {
   announcement,
-  destinationAddress,
-  destinationNat,
-  destinationPort,
-  type Expression,
-  etherType,
-  inputInterface,
-  ipv6,
+  discoveryMessages,
+  ICMPV6,
   linkLocalMulticast,
   messageType,
+} from "../kernel/nftables/expressions/discovery.ts";
+import { destinationAddress, destinationPort, etherType } from "../kernel/nftables/expressions/headers.ts";
+import {
+  inputInterface,
+  ipv6,
   outputInterface,
   transportProtocol,
-  verdict,
-} from "../kernel/nftables/expressions.ts";
-import { discoveryMessages, etherTypes, ICMPV6, type NftTable } from "../kernel/nftables/numbers.ts";
+} from "../kernel/nftables/expressions/meta.ts";
+import type { Expression } from "../kernel/nftables/expressions/registers.ts";
+import { destinationNat, verdict } from "../kernel/nftables/expressions/statements.ts";
+import { etherTypes, type NftTable } from "../kernel/nftables/numbers.ts";
 import { isTableRefused, isTableThere, removeTables } from "../kernel/nftables/tables.ts";
 import {
   tableFlags,

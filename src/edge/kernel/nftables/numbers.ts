@@ -59,11 +59,6 @@ export const addressAt = {
 } as const;
 /** What a frame carries (include/uapi/linux/if_ether.h). */
 export const etherTypes = { ip: 0x0800, arp: 0x0806, ip6: 0x86dd } as const;
-/** Next header of IPv6, and a type of it. */
-export const ICMPV6 = 58;
-export const NEIGHBOUR_ADVERTISEMENT = 136;
-/** Types of it: neighbour solicitation and advertisement; reports of groups, as old and as new hosts send them. */
-export const discoveryMessages = [135, NEIGHBOUR_ADVERTISEMENT, 131, 132, 143] as const;
 /** NFTA_LIST_ELEM */
 export const LIST_ELEMENT = 1;
 

@@ -12,7 +12,7 @@ import {
   NLM_F_REQUEST,
 } from "../netlink/message.ts";
 import type { NetlinkWriter } from "../netlink/writer.ts";
-import type { Expression } from "./expressions.ts";
+import type { Expression } from "./expressions/registers.ts";
 import {
   chain,
   hook,

@@ -6,13 +6,8 @@ import { hostBytes } from "../../netlink/message.ts";
 import { isMissing } from "../../netlink/refusal.ts";
 import { NETLINK_NETFILTER, openNetlink } from "../../netlink/socket.ts";
 import type { NetlinkWriter } from "../../netlink/writer.ts";
-import {
-  frameProtocolIn,
-  inputInterfaceIn,
-  inputNameBegins,
-  setMarkToInput,
-  verdict,
-} from "../expressions.ts";
+import { frameProtocolIn, inputInterfaceIn, inputNameBegins } from "../expressions/meta.ts";
+import { setMarkToInput, verdict } from "../expressions/statements.ts";
 import { writeAddElements, writeDeleteElements, writeFlushSet, writeNewSet } from "../sets.ts";
 import { isTableThere, removeTables, TableFlags } from "../tables.ts";
 import { writeBatch, writeNewChain, writeNewRule, writeNewTable } from "../write.ts";

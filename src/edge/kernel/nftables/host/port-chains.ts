@@ -6,7 +6,9 @@ import type { PortGuard } from "../../../../core/firewall/port-guard.ts";
 import { addressFromBytes, type IpAddress } from "../../../../core/model/address.ts";
 import type { NetlinkSocket } from "../../netlink/socket.ts";
 import type { NetlinkWriter } from "../../netlink/writer.ts";
-import { type Expression, inputInterface, outputInterface, verdict } from "../expressions.ts";
+import { inputInterface, outputInterface } from "../expressions/meta.ts";
+import type { Expression } from "../expressions/registers.ts";
+import { verdict } from "../expressions/statements.ts";
 import { readChain, readSender } from "../read.ts";
 import {
   writeDeleteChain,

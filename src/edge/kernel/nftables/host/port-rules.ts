@@ -12,36 +12,34 @@ import {
   type Prefix,
 } from "../../../../core/model/address.ts";
 import {
-  addressIn,
-  addressNotIn,
-  anyTransport,
-  destinationPort,
-  type Expression,
-  extensionHeader,
-  frameProtocol,
-  frameTo,
-  frameToDevice,
-  inputInterface,
+  discoveryMessages,
+  ICMPV6,
   messageType,
-  nextHeader,
-  otherInputInterface,
-  setDestinationPort,
-  setMarkBits,
-  setSourcePort,
-  sourcePort,
+  NEIGHBOUR_ADVERTISEMENT,
   targetIs,
   targetIsNot,
-  transportProtocol,
-  verdict,
-  wholePacket,
-} from "../expressions.ts";
+} from "../expressions/discovery.ts";
 import {
-  type addressAt,
-  discoveryMessages,
-  etherTypes,
-  ICMPV6,
-  NEIGHBOUR_ADVERTISEMENT,
-} from "../numbers.ts";
+  addressIn,
+  addressNotIn,
+  destinationPort,
+  extensionHeader,
+  frameTo,
+  nextHeader,
+  sourcePort,
+  wholePacket,
+} from "../expressions/headers.ts";
+import {
+  anyTransport,
+  frameProtocol,
+  frameToDevice,
+  inputInterface,
+  otherInputInterface,
+  transportProtocol,
+} from "../expressions/meta.ts";
+import type { Expression } from "../expressions/registers.ts";
+import { setDestinationPort, setMarkBits, setSourcePort, verdict } from "../expressions/statements.ts";
+import { type addressAt, etherTypes } from "../numbers.ts";
 
 const { ip: IP, arp: ARP, ip6: IP6 } = etherTypes;
 const UDP = 17;

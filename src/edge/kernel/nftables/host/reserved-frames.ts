@@ -8,7 +8,9 @@
 import { framesTable } from "../../../../core/firewall/names.ts";
 import { reservedChain, reservedGroup } from "../../../../core/firewall/reserved-frames.ts";
 import type { NetlinkSocket } from "../../netlink/socket.ts";
-import { frameInGroup, fromEthernet, verdict } from "../expressions.ts";
+import { frameInGroup } from "../expressions/headers.ts";
+import { fromEthernet } from "../expressions/meta.ts";
+import { verdict } from "../expressions/statements.ts";
 import { isTableThere, listFilledChains, removeTables, TableFlags } from "../tables.ts";
 import { writeBatch, writeFlushChain, writeNewChain, writeNewRule, writeNewTable } from "../write.ts";
 
