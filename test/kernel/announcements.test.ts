@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { withNamespace } from "../../src/edge/kernel/netns.ts";
-import { closeInterfaces, cutInside, holdInterfaces } from "../../src/edge/sandbox/table.ts";
+import { cutInside } from "../../src/edge/sandbox/tables/cut.ts";
+import { closeInterfaces, holdInterfaces } from "../../src/edge/sandbox/tables/interfaces.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";
 
 enterNamespaces(import.meta.url);

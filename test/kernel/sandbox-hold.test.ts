@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { withNamespace } from "../../src/edge/kernel/netns.ts";
 import { readAddresses } from "../../src/edge/sandbox/addresses.ts";
-import { holdInterfaces, openTableOwner, removeSandboxTables } from "../../src/edge/sandbox/table.ts";
+import { holdInterfaces } from "../../src/edge/sandbox/tables/interfaces.ts";
+import { openTableOwner, removeSandboxTables } from "../../src/edge/sandbox/tables/own-tables.ts";
 import { createNamespace, enterNamespaces } from "../support/namespace.ts";
 import { openSandboxSockets } from "../support/sandbox-sockets.ts";
 

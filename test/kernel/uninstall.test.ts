@@ -8,7 +8,8 @@ import { mkdirSync, symlinkSync } from "node:fs";
 
 import { describe, it } from "node:test";
 import { withNamespace } from "../../src/edge/kernel/netns.ts";
-import { cutInside, openTableOwner, type TableOwner } from "../../src/edge/sandbox/table.ts";
+import { cutInside } from "../../src/edge/sandbox/tables/cut.ts";
+import { openTableOwner, type TableOwner } from "../../src/edge/sandbox/tables/own-tables.ts";
 import { daemonEnforces, mountSys, startDaemon } from "../support/daemon-process.ts";
 import { bridgeNetwork, container, type FakeEngine, startFakeEngine } from "../support/fake-engine.ts";
 import { createNamespace, enterNamespaces, run } from "../support/namespace.ts";

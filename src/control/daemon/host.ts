@@ -20,7 +20,7 @@ import { hasFamily, whyNoBatches } from "../../edge/kernel/libc.ts";
 import { probePortTable } from "../../edge/kernel/nftables/host/port-table.ts";
 import { probeSettledPorts } from "../../edge/kernel/nftables/host/settled-ports.ts";
 import { createReadiness } from "../../edge/kernel/readiness.ts";
-import { probeSandboxTable } from "../../edge/sandbox/table.ts";
+import { probeSandboxTable } from "../../edge/sandbox/tables/capture.ts";
 import { messageOf } from "../../errors.ts";
 import { type EarlyQuestions, passHostQuestions } from "./early-questions.ts";
 import { openUpstreams, type Upstreams } from "./upstreams.ts";

@@ -11,13 +11,10 @@ import { withNamespace } from "../kernel/netns.ts";
 import { lateCaptureOf } from "./flows/late-capture.ts";
 import type { PastFlows } from "./flows/past-flows.ts";
 import type { Attempt, Sandbox, TellOf } from "./sandbox.ts";
-import {
-  closeInterfaces,
-  holdInterfaces,
-  installSandboxTable,
-  pinGateways,
-  removeSandboxTables,
-} from "./table.ts";
+import { installSandboxTable } from "./tables/capture.ts";
+import { pinGateways } from "./tables/gateways.ts";
+import { closeInterfaces, holdInterfaces } from "./tables/interfaces.ts";
+import { removeSandboxTables } from "./tables/own-tables.ts";
 
 export interface CaptureOptions {
   readonly attempt: Attempt;

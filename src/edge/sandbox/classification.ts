@@ -13,7 +13,7 @@ import type { Questions } from "./lookups/questions.ts";
 import type { SandboxesOptions } from "./options.ts";
 import type { SandboxRegister } from "./register.ts";
 import type { Sandbox, TellOf } from "./sandbox.ts";
-import type { Interfaces } from "./table.ts";
+import type { Interfaces } from "./tables/interfaces.ts";
 
 export interface ClassificationOptions
   extends Pick<SandboxesOptions, "enforce" | "closedIn" | "commit" | "isTold" | "portsWait"> {

@@ -5,7 +5,7 @@ import { DockerwallError, messageOf } from "../../errors.ts";
 import { isOwnNamespace, openNamespace, withNamespace } from "../kernel/netns.ts";
 import { systemCode } from "../kernel/system-error.ts";
 import { giveBackChecksums } from "./ports/own-checksums.ts";
-import { removeAllSandboxTables } from "./table.ts";
+import { removeAllSandboxTables } from "./tables/own-tables.ts";
 
 /**
  * Looks into every sandbox of a folder, and takes out what is left of our tables.

@@ -12,14 +12,10 @@ import { createPace, type Pace } from "../listener/pace.ts";
 import { type SandboxAddresses, unreadAddresses } from "./addresses.ts";
 import { OwnChecksums } from "./ports/own-checksums.ts";
 import { type DnsSocket, isPortTaken, openAddressSocket, openDnsSocket } from "./sockets.ts";
-import {
-  cutInside,
-  type Interfaces,
-  isCutInside,
-  openTableOwner,
-  type SandboxPorts,
-  type TableOwner,
-} from "./table.ts";
+import type { SandboxPorts } from "./tables/capture.ts";
+import { cutInside, isCutInside } from "./tables/cut.ts";
+import type { Interfaces } from "./tables/interfaces.ts";
+import { openTableOwner, type TableOwner } from "./tables/own-tables.ts";
 
 /** A container with NET_ADMIN changes its addresses without end; an engine gives it a few, one after the other. */
 const reading = { burst: 24, everyMs: 50, mostMs: 1_000, calmMs: 2_000 } as const;

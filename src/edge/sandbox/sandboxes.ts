@@ -16,7 +16,7 @@ import type { SandboxesOptions } from "./options.ts";
 import { createParts, type Parts } from "./parts.ts";
 import type { PortPair } from "./ports/offload-notes.ts";
 import { closeSandbox, cutSandbox, isSandboxCut, openSandbox, type Sandbox } from "./sandbox.ts";
-import { cutInside } from "./table.ts";
+import { cutInside } from "./tables/cut.ts";
 
 export interface Sandboxes {
   /** Captures what has appeared by now before it returns. */

@@ -6,7 +6,7 @@ import { protocolNumbers } from "../../../core/model/service.ts";
 import { type Conntrack, openConntrack } from "../../kernel/flows/conntrack.ts";
 import type { Flow } from "../../kernel/flows/flow-message.ts";
 import { resolverAddress } from "../sockets.ts";
-import type { SandboxPorts } from "../table.ts";
+import type { SandboxPorts } from "../tables/capture.ts";
 
 /**
  * Whether anything in the namespace of the calling thread (see withNamespace) has asked the engine's resolver past us: a
