@@ -3,20 +3,15 @@
 // leave past the wall, so we hold them. We look for it from the moment that we have lost its predecessor: who is to end
 // us may leave us no time, and kill us.
 
-import { planEngineHold } from "../core/firewall/engine-hold.ts";
-import { setNames } from "../core/firewall/names.ts";
-import type { Family } from "../core/model/address.ts";
 import { isInForce } from "../core/model/state.ts";
 import type { ProblemPlace } from "../core/status/problems.ts";
 import type { EngineProcessId } from "../edge/engine/dockerd.ts";
-import { execBesideEngine, readEngineGroup } from "../edge/engine/group.ts";
+import { readEngineGroup } from "../edge/engine/group.ts";
 import { shareRuns } from "../edge/engine/shared-run.ts";
 import { every } from "../edge/host/every.ts";
-import { type Firewall, readableSaves } from "../edge/kernel/firewall.ts";
+import type { Firewall } from "../edge/kernel/firewall.ts";
 import { keepHeld, keepHeldNoMore } from "../edge/kernel/flows/engine-queue.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
-import { type Backend, restoreCommand } from "../edge/kernel/iptables/tools.ts";
-import { hasFamily } from "../edge/kernel/libc.ts";
 import { messageOf } from "../errors.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Reporter } from "./reporter.ts";
@@ -38,8 +33,7 @@ export interface NextEngine extends Disposable {
 }
 
 export interface NextEngineOptions {
-  readonly backend: Backend;
-  readonly firewall: Pick<Firewall, "saves">;
+  readonly firewall: Pick<Firewall, "planHold">;
   readonly sets: KernelSets;
   /** The engines of this host, first the one that is meant. */
   readonly find: () => readonly EngineProcessId[];
@@ -170,25 +164,16 @@ class AwaitedEngine implements NextEngine {
   }
 
   async #holdEngine(loss: Loss, next: EngineProcessId): Promise<boolean> {
-    const { backend, firewall, sets } = this.#options;
+    const { firewall, sets } = this.#options;
     const group = await readEngineGroup(next.pid);
     if (group === undefined) {
       this.#known.add(nameOf(next));
       return false;
     }
-    const plan = async (family: Family): Promise<string> => {
-      const [saved = ""] = await readableSaves(firewall, family);
-      return planEngineHold({ variant: backend, group, whileIn: setNames[`held${family}`], saved });
-    };
-    const families = ([4, 6] as const).filter(hasFamily);
-    const plans = await Promise.all(families.map(async (family) => [family, await plan(family)] as const));
+    const apply = await firewall.planHold({ pid: next.pid, group });
     if (this.#loss !== loss || !this.#mayHold()) return false;
     keepHeld(sets);
-    const done = await Promise.allSettled(
-      plans.map(([family, input]) => execBesideEngine(next.pid, ...restoreCommand(family, backend), input)),
-    );
-    // Of several the same is told each time, whichever failed first.
-    for (const each of done) if (each.status === "rejected") throw each.reason;
+    await apply();
     loss.held = nameOf(next);
     return true;
   }

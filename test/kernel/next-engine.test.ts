@@ -13,12 +13,12 @@ import { ToldProblems } from "../../src/control/reporter/told-problems.ts";
 import { engineHoldTables, renderEngineHold } from "../../src/core/firewall/engine-hold.ts";
 import type { DaemonState } from "../../src/core/model/state.ts";
 import type { EngineProcessId } from "../../src/edge/engine/dockerd.ts";
-import type { Firewall } from "../../src/edge/kernel/firewall.ts";
 import { stayAwake } from "../../src/edge/kernel/flows/engine-queue.ts";
 import { createSets, destroySets } from "../../src/edge/kernel/ipset/desired-sets.ts";
 import { openKernelSets } from "../../src/edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../../src/edge/kernel/iptables/firewall.ts";
 import { createIptables } from "../../src/edge/kernel/iptables/iptables.ts";
+import { toolsOf } from "../../src/edge/kernel/iptables/tools.ts";
 import { until } from "../support/lab/command.ts";
 import { enterNamespaces, run } from "../support/namespace.ts";
 
@@ -135,7 +135,6 @@ for (const backend of ["nft", "legacy"] as const)
       told.length = 0;
       const problems = new ToldProblems(({ kind, sentence }) => told.push(`${kind}: ${sentence}`));
       lost = createNextEngine({
-        backend,
         firewall: createFirewall(backend),
         sets,
         find: () => found,
@@ -280,10 +279,15 @@ for (const backend of ["nft", "legacy"] as const)
     for (const place of [0, 1])
       it(`are held, also when ${["the variant that is used", "the other variant"][place]} cannot be read`, async () => {
         await clean();
-        const firewall = createFirewall(backend);
-        const refused = (): Promise<string> => Promise.reject(new Error("there is no such table"));
-        const saves: Firewall["saves"] = (family) => firewall.saves(family).with(place, refused());
-        assert.equal(await lostTo(engine, { firewall: { saves } }).hold(), true);
+        const save = (): Promise<string> => Promise.reject(new Error("there is no such table"));
+        const firewall = createFirewall(backend, (variant) => {
+          const tools = toolsOf(variant);
+          return createIptables(
+            variant,
+            (variant === backend) === (place === 0) ? { ...tools, save } : tools,
+          );
+        });
+        assert.equal(await lostTo(engine, { firewall }).hold(), true);
         assert.deepEqual(await both(), ["held", "left"]);
         letGo();
       });

@@ -147,10 +147,9 @@ function makeNextEngine(
   { config, host }: Ground,
   given: Pick<Parts, "lifecycle" | "engineVersion" | "reporter">,
 ): NextEngine {
-  const { backend, firewall, sets, sandboxFolder } = host;
+  const { firewall, sets, sandboxFolder } = host;
   return createNextEngine({
     ...given,
-    backend,
     firewall,
     sets,
     find: () => findDockerds(config.dockerSocket),

@@ -14,6 +14,13 @@ export interface ChangedRules {
   readonly tables: readonly TableName[];
 }
 
+/** An engine of which the kernel is to hold questions, by its group. */
+export interface GroupedEngine {
+  readonly pid: number;
+  /** Below the root of cgroup v2, as the engine sees it. */
+  readonly group: string;
+}
+
 export interface Firewall {
   /**
    * Brings the rules to what is desired, both families side by side, and reads them back; resolves to what had to
@@ -33,13 +40,14 @@ export interface Firewall {
   isClean(): Promise<boolean>;
   /** What stands, rules of other software with ours, as text: one for each variant, first for the one that is used. */
   saves(family: Family): readonly Promise<string>[];
+  /**
+   * Plans what holds this engine's questions, by what stands now, for as long as the sets of held lookups have entries.
+   * Never rejects: what cannot be read counts as empty.
+   * @returns what puts it in, both families side by side, @throws DockerwallError naming what the first of them refused
+   */
+  planHold(engine: GroupedEngine): Promise<() => Promise<void>>;
   /** Removes what an earlier run, or the boot guard, left in the variant that is not used. */
   cleanOther(): Promise<void>;
   /** Removes every rule of ours, in both variants. @throws DockerwallError naming whatever is left; the rest is gone */
   remove(): Promise<void>;
-}
-
-/** The same of each variant that can be read, and empty for another: a host need not have the tables of both. */
-export function readableSaves(firewall: Pick<Firewall, "saves">, family: Family): Promise<readonly string[]> {
-  return Promise.all(firewall.saves(family).map((text) => text.catch(() => "")));
 }

@@ -10,6 +10,8 @@ export interface ExecOptions {
   readonly timeoutMs?: number;
   /** The engine's root folder, asked for anew each time: engines come and go. Undefined where none can be looked into. */
   readonly engineRoot?: EngineRoot;
+  /** The pid of a process whose groups it is to see, by the cgroup namespace of that; else it sees ours. */
+  readonly groupsOf?: number;
 }
 
 export type EngineRoot = () => string | undefined;
@@ -32,8 +34,10 @@ function lockFor(program: readonly string[], engineRoot: EngineRoot | undefined)
 export async function exec(
   program: string,
   args: readonly string[],
-  options: ExecOptions = {},
+  { groupsOf, ...options }: ExecOptions = {},
 ): Promise<string> {
+  if (groupsOf !== undefined)
+    return exec("nsenter", [`--cgroup=/proc/${groupsOf}/ns/cgroup`, "--", program, ...args], options);
   const result = await execa(program, args, {
     input: options.input ?? "",
     env: {

@@ -2,7 +2,7 @@
 
 import { concernsRules } from "../../../core/firewall/rules/plan.ts";
 import { DockerwallError, messageOf, problemsOf } from "../../../errors.ts";
-import type { Firewall, Ruleset } from "../firewall.ts";
+import type { Firewall, GroupedEngine, Ruleset } from "../firewall.ts";
 import { watchRules } from "../nftables/rule-watch.ts";
 import { createIptables, type Iptables } from "./iptables.ts";
 import { sparingAbsent } from "./present-families.ts";
@@ -15,6 +15,15 @@ function throwRefusals([first, ...others]: readonly unknown[]): void {
   if (first === undefined) return;
   const told = new Set([first, ...others].map(messageOf));
   throw told.size === 1 ? first : new DockerwallError("KERNEL_REFUSED", [...told].join("\n"));
+}
+
+async function planHold(used: Iptables, engine: GroupedEngine): Promise<() => Promise<void>> {
+  const plans = await Promise.all(families.map((family) => used.planHold(family, engine)));
+  return async () => {
+    const done = await Promise.allSettled(plans.map((apply) => apply()));
+    // Of several the same is told each time, whichever failed first.
+    for (const each of done) if (each.status === "rejected") throw each.reason;
+  };
 }
 
 /** By the given variants; of two, the second is the one that is not used. */
@@ -62,6 +71,8 @@ export function createFirewall(
     },
 
     saves: (family) => [used, other].map((each) => each.save(family)),
+
+    planHold: (engine) => planHold(used, engine),
 
     async cleanOther() {
       for (const family of families) await other.apply(family, []);

@@ -1,6 +1,8 @@
 // The host's rules, by iptables-save and iptables-restore: observe, apply, read back. On the nft backend we see changes
 // in the bytes of the rules, without iptables-save.
 
+import { planEngineHold } from "../../../core/firewall/engine-hold.ts";
+import { setNames } from "../../../core/firewall/names.ts";
 import type { Missing } from "../../../core/firewall/rules/made.ts";
 import { parseSave } from "../../../core/firewall/rules/observed.ts";
 import type { TableName } from "../../../core/firewall/rules/parts.ts";
@@ -8,6 +10,7 @@ import { planRules, tablesOf } from "../../../core/firewall/rules/plan.ts";
 import type { Table } from "../../../core/firewall/rules/table.ts";
 import type { Family } from "../../../core/model/address.ts";
 import { DockerwallError, messageOf } from "../../../errors.ts";
+import type { GroupedEngine } from "../firewall.ts";
 import type { NftTable } from "../nftables/numbers.ts";
 import { areAsleep, wakeTables } from "../nftables/tables.ts";
 import type { EngineRoot } from "./exec.ts";
@@ -23,6 +26,8 @@ export interface Iptables {
   save(family: Family): Promise<string>;
   /** Whether the rules are what is desired, without touching them. */
   stands(family: Family, desired: readonly Table[]): Promise<boolean>;
+  /** Plans what holds this engine's questions; see Firewall.planHold(). @returns what puts it in */
+  planHold(family: Family, engine: GroupedEngine): Promise<() => Promise<void>>;
 }
 
 /** What a look at the bytes of rules came to: whether they are as they should be, and what was changed so that they are. */
@@ -122,6 +127,15 @@ class RestoredRules implements Iptables {
     this.#remembered?.learn(family, desired, found);
     if (desired.length === 0 && changed.size > 0) await this.#remembered?.removeMade(family, before);
     return [...changed];
+  }
+
+  async planHold(family: Family, { pid, group }: GroupedEngine): Promise<() => Promise<void>> {
+    const saved = await this.save(family).catch(() => "");
+    const whileIn = setNames[`held${family}`];
+    const plan = planEngineHold({ variant: this.#backend, group, whileIn, saved });
+    return async () => {
+      await this.#tools.restore(family, plan, pid);
+    };
   }
 
   /** Nothing of ours is to be there, and nothing can be: of the variant that is not used this is asked all the time. */

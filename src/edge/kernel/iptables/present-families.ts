@@ -33,5 +33,7 @@ export function sparingAbsent(
     dryRun: (family, desired) => unlessAbsent(family, undefined, () => variant.dryRun(family, desired)),
     save: (family) => unlessAbsent(family, "", () => variant.save(family)),
     stands: (family, desired) => unlessAbsent(family, true, () => variant.stands(family, desired)),
+    planHold: async (family, engine) =>
+      isHere(family) ? variant.planHold(family, engine) : () => Promise.resolve(),
   };
 }
