@@ -10,7 +10,8 @@ import type { Question } from "../core/dns/wire/question.ts";
 import type { ResolverReport } from "../core/model/report.ts";
 import type { Upstream } from "../core/model/upstream.ts";
 import type { Taker } from "../core/taker.ts";
-import { defaultResolverSettings, type QueryTerms, Resolver } from "../edge/upstream/resolver.ts";
+import type { QueryTerms } from "../edge/upstream/queued-query.ts";
+import { defaultResolverSettings, Resolver } from "../edge/upstream/resolver.ts";
 
 /** Undefined stands for the daemon's own. */
 export type UpstreamChoice = readonly Upstream[] | undefined;

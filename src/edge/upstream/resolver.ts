@@ -6,16 +6,17 @@
 // - equal questions under way share one answer, which also keeps a forger from betting on many at once;
 // - work is bounded in total, per network and per asker, and those that wait are served in turn.
 
-import { contained, type OnFailure, tellFailure } from "../../core/contain.ts";
-import { FairQueue, type FairQueueLimits, NoTurnError, type Turn } from "../../core/dns/fair-queue.ts";
+import { contained } from "../../core/contain.ts";
+import { FairQueue, type FairQueueLimits } from "../../core/dns/fair-queue.ts";
 import type { Question } from "../../core/dns/wire/question.ts";
 import type { Upstream } from "../../core/model/upstream.ts";
 import { type Taker, taken } from "../../core/taker.ts";
 import { messageOf } from "../../errors.ts";
+import { type QueryTerms, QueuedQuery, type Queueing } from "./queued-query.ts";
 import { race } from "./race.ts";
 import { createRandomBits } from "./random.ts";
 import { createUpstreamServer, type UpstreamServer } from "./server.ts";
-import { SharedQuestions, type Wanted } from "./shared-questions.ts";
+import { SharedQuestions } from "./shared-questions.ts";
 
 export interface ResolverSettings {
   readonly upstreams: readonly Upstream[];
@@ -39,17 +40,6 @@ export const defaultResolverSettings: Omit<ResolverSettings, "upstreams"> = {
   limits: { running: 2_048, runningPerAsker: 256, waiting: 16_384, waitingPerAsker: 1_024 },
   nowMs: () => performance.now(),
 };
-
-export interface QueryTerms {
-  /** The network whose askers share the places; an asker's own where none is said. */
-  readonly budgetNetworkId?: string;
-  /** By `nowMs`; an answer after it is of no use, and the settings' `deadlineMs` from now is the latest. */
-  readonly deadlineAtMs: number;
-  /** True once nobody waits for the answer: what has not had its turn by then is dropped. */
-  readonly isGone?: (() => boolean) | undefined;
-  /** True once it may not be asked any more; asked when it has its turn. */
-  readonly isDenied?: (() => boolean) | undefined;
-}
 
 export interface ResolverStats {
   /** Of all who share its places. */
@@ -137,151 +127,6 @@ export class Resolver {
 
   readonly #told = (error: unknown): void =>
     this.#settings.onProblem?.(`asking upstream: ${messageOf(error)}`);
-}
-
-/** Where queries of a resolver wait for their turn, and whom they ask then. */
-interface Queueing {
-  readonly queue: FairQueue;
-  readonly shared: SharedQuestions;
-  readonly nowMs: () => number;
-  readonly told: OnFailure;
-}
-
-interface QueuedQueryOptions {
-  readonly question: Question;
-  readonly asker: string;
-  readonly deadlineAtMs: number;
-  /** From when on it is its own asker's load that has taken the time. */
-  readonly lateFromMs: number;
-  readonly terms: QueryTerms | undefined;
-  readonly taker: Taker<Uint8Array>;
-}
-
-/** A query from when it wants a place until it is answered. */
-class QueuedQuery implements Turn, Taker<Uint8Array>, Wanted {
-  readonly #queueing: Queueing;
-  readonly #options: QueuedQueryOptions;
-  /** While it waits for a place. */
-  #expiring: NodeJS.Timeout | undefined;
-  #hasPlace = false;
-  #isLate = false;
-  #isOver = false;
-
-  constructor(queueing: Queueing, options: QueuedQueryOptions) {
-    this.#queueing = queueing;
-    this.#options = options;
-  }
-
-  get question(): Question {
-    return this.#options.question;
-  }
-
-  get deadlineAtMs(): number {
-    return this.#options.deadlineAtMs;
-  }
-
-  get taker(): Taker<Uint8Array> {
-    return this;
-  }
-
-  begin(): void {
-    try {
-      this.#enter();
-    } catch (error) {
-      this.#end(error);
-    }
-  }
-
-  #enter(): void {
-    const { queue, nowMs, told } = this.#queueing;
-    const { asker, deadlineAtMs, terms } = this.#options;
-    const entered = queue.enter(asker, this, terms?.budgetNetworkId);
-    if (entered === "refused") this.refuse();
-    if (entered !== "waiting") return;
-    this.#expiring = setTimeout(
-      contained(() => this.#expire(), told),
-      deadlineAtMs - nowMs(),
-    );
-  }
-
-  #expire(): void {
-    // Whatever becomes of its place: its asker hears of it.
-    this.#end(new NoTurnError("late"));
-    this.#queueing.queue.withdraw(this.#options.asker, this);
-  }
-
-  refuse(): void {
-    clearTimeout(this.#expiring);
-    this.#end(new NoTurnError("crowded"));
-  }
-
-  start(): void {
-    clearTimeout(this.#expiring);
-    this.#hasPlace = true;
-    try {
-      this.#ask();
-    } catch (error) {
-      this.fail(error);
-    }
-  }
-
-  #ask(): void {
-    const { shared, nowMs } = this.#queueing;
-    const refusal = this.refusal();
-    if (refusal !== undefined) {
-      this.fail(refusal);
-      return;
-    }
-    this.#isLate = nowMs() > this.#options.lateFromMs;
-    shared.ask(this);
-  }
-
-  /** Why nobody may be asked any more, if so: it has waited. */
-  refusal(): NoTurnError | undefined {
-    const { terms } = this.#options;
-    if (terms?.isGone?.() === true) return new NoTurnError("gone");
-    return terms?.isDenied?.() === true ? new NoTurnError("denied") : undefined;
-  }
-
-  /** Whatever its asker makes of it, its place is free; the same below. */
-  take(message: Uint8Array): void {
-    if (!this.#isOver) {
-      this.#isOver = true;
-      try {
-        this.#options.taker.take(message);
-      } catch (error) {
-        tellFailure(error, this.#queueing.told);
-      }
-    }
-    this.#leave();
-  }
-
-  fail(error: unknown): void {
-    this.#end(this.#isLate ? new NoTurnError("late") : error);
-    this.#leave();
-  }
-
-  /** Its asker hears of the first failure only. */
-  #end(error: unknown): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    try {
-      this.#options.taker.fail(error);
-    } catch (cause) {
-      tellFailure(cause, this.#queueing.told);
-    }
-  }
-
-  /** Gives its place back; the next that waits for one begins in here. */
-  #leave(): void {
-    if (!this.#hasPlace) return;
-    this.#hasPlace = false;
-    try {
-      this.#queueing.queue.leave(this.#options.asker);
-    } catch (error) {
-      tellFailure(error, this.#queueing.told);
-    }
-  }
 }
 
 function sameUpstream(a: Upstream, b: Upstream): boolean {
