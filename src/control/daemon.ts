@@ -2,7 +2,7 @@
 // not: sets are filled before rules are applied, both before anything is answered, and on the way down the kernel keeps
 // them. A start that fails takes back what it did; what stood before it stands after it.
 
-import type { Config } from "../edge/host/config.ts";
+import type { Config } from "../edge/host/config/settings.ts";
 import { createLog } from "../edge/host/log.ts";
 import { outlastSignals } from "../edge/host/signals.ts";
 import { createEnd } from "./daemon/end.ts";

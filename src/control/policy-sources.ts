@@ -7,7 +7,7 @@ import { loadBuiltInPresets } from "../core/policy/built-in-presets.ts";
 import { createListStore, type ListStore } from "../core/policy/list-store.ts";
 import type { PolicyFile } from "../core/policy/policy-file.ts";
 import type { Presets } from "../core/policy/preset.ts";
-import type { PolicyFilePlace } from "../edge/host/config.ts";
+import type { PolicyFilePlace } from "../edge/host/config/settings.ts";
 import type { Log } from "../edge/host/log.ts";
 import { followPolicyFile } from "../edge/host/policy-file.ts";
 import type { KernelSets } from "../edge/kernel/ipset/kernel-sets.ts";

@@ -4,7 +4,7 @@
 import { type FoundSandboxFolder, findSandboxFolders } from "../edge/engine/dockerd.ts";
 import { engineRoot } from "../edge/engine/root.ts";
 import { claimHost } from "../edge/host/claim.ts";
-import type { Config } from "../edge/host/config.ts";
+import type { Config } from "../edge/host/config/settings.ts";
 import { openKernelSets } from "../edge/kernel/ipset/kernel-sets.ts";
 import { createFirewall } from "../edge/kernel/iptables/firewall.ts";
 import { iptablesBeside } from "../edge/kernel/iptables/iptables.ts";

@@ -45,7 +45,7 @@ async function findHostBridges(environment: Invocation["environment"]): Promise<
   const bridges = listBridges().filter((bridge) => bridge.startsWith(heldPrefix));
   if (bridges.length === 0) return [];
   const { lookAtBridges } = await import("../../edge/kernel/netlink/bridge-ports.ts");
-  const { readSandboxFolder } = await import("../../edge/host/config.ts");
+  const { readSandboxFolder } = await import("../../edge/host/config/read.ts");
   const folders = findSandboxFolders(readSandboxFolder(environment));
   const paths = folders.flatMap((folder) => ("path" in folder ? folder.path : []));
   // What leads to the sandboxes of an engine that cannot be looked into leads to containers all the same.

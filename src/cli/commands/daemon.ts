@@ -1,6 +1,7 @@
 // `dockerwall daemon`: reads the settings from flags and environment, then runs the daemon until it is stopped.
 
-import { readConfig, settings } from "../../edge/host/config.ts";
+import { readConfig } from "../../edge/host/config/read.ts";
+import { settings } from "../../edge/host/config/settings.ts";
 import type { Command, Option } from "../command.ts";
 
 export const command: Command = {

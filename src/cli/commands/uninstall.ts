@@ -35,7 +35,7 @@ async function uninstall(environment: Invocation["environment"]): Promise<"daemo
     if (!daemonIsAbsent(error)) throw error;
   }
   const { uninstallHere } = await import("../../control/uninstall-without-daemon.ts");
-  const { readSandboxFolder } = await import("../../edge/host/config.ts");
+  const { readSandboxFolder } = await import("../../edge/host/config/read.ts");
   await uninstallHere(readSandboxFolder(environment));
   return "here";
 }

@@ -6,7 +6,7 @@ import { readLabels } from "../../core/labels/read.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import type { Inventory } from "../../edge/engine/inventory.ts";
-import type { Config } from "../../edge/host/config.ts";
+import type { Config } from "../../edge/host/config/settings.ts";
 import type { Log } from "../../edge/host/log.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import type { DataPlaneEvents, DataPlaneLink } from "../../planes/link.ts";

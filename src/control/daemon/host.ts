@@ -7,7 +7,7 @@ import { ownContainerId } from "../../edge/engine/own-container.ts";
 import { watchEngineProcess } from "../../edge/engine/process.ts";
 import { engineRoot } from "../../edge/engine/root.ts";
 import { claimHost } from "../../edge/host/claim.ts";
-import type { Config } from "../../edge/host/config.ts";
+import type { Config } from "../../edge/host/config/settings.ts";
 import type { Log } from "../../edge/host/log.ts";
 import type { Firewall } from "../../edge/kernel/firewall.ts";
 import { holdEngineQuestions } from "../../edge/kernel/flows/engine-queue.ts";

@@ -14,7 +14,7 @@ import { findDockerds } from "../../edge/engine/dockerd.ts";
 import { createInventory, type Inventory } from "../../edge/engine/inventory.ts";
 import { listHostAddresses } from "../../edge/host/addresses.ts";
 import { listBridges } from "../../edge/host/bridges.ts";
-import type { Config } from "../../edge/host/config.ts";
+import type { Config } from "../../edge/host/config/settings.ts";
 import type { Log } from "../../edge/host/log.ts";
 import { forgetUnjudged } from "../../edge/kernel/flows/stamped.ts";
 import { createSets, destroySets, setsAreFilled } from "../../edge/kernel/ipset/desired-sets.ts";

@@ -2,7 +2,7 @@
 // of a closed list, so that a log search that works today works tomorrow.
 
 import { pino, stdTimeFunctions } from "pino";
-import type { LogLevel } from "./config.ts";
+import type { LogLevel } from "./config/settings.ts";
 import { createLineWriter, withoutWaiting } from "./stdout.ts";
 
 /** Everything that a log line can carry beside its time, level and message. */

@@ -7,7 +7,7 @@ import { maxLength, type PolicyFile } from "../../core/policy/policy-file.ts";
 import type { Presets } from "../../core/policy/preset.ts";
 import { messageOf } from "../../errors.ts";
 import { systemCode } from "../kernel/system-error.ts";
-import { type PolicyFilePlace, settings } from "./config.ts";
+import { type PolicyFilePlace, settings } from "./config/settings.ts";
 import { FileWatch } from "./file-watch.ts";
 
 export interface PolicyFileWatch extends Disposable {

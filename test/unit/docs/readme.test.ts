@@ -19,7 +19,7 @@ import { probeRules } from "../../../src/core/firewall/rules/probe.ts";
 import { setSpecs } from "../../../src/core/firewall/sets.ts";
 import { type Label, labelKeys, labelName, labels, placesOf } from "../../../src/core/labels/table.ts";
 import type { NetworkStats } from "../../../src/core/model/report.ts";
-import { settings } from "../../../src/edge/host/config.ts";
+import { settings } from "../../../src/edge/host/config/settings.ts";
 import { allExitCodes } from "../../../src/errors.ts";
 import {
   afterwards,

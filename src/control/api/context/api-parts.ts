@@ -3,7 +3,7 @@
 import { stateSentences } from "../../../core/model/state.ts";
 import type { Engine } from "../../../edge/engine/engine.ts";
 import type { Inventory } from "../../../edge/engine/inventory.ts";
-import type { Config } from "../../../edge/host/config.ts";
+import type { Config } from "../../../edge/host/config/settings.ts";
 import type { Log } from "../../../edge/host/log.ts";
 import type { KernelSets } from "../../../edge/kernel/ipset/kernel-sets.ts";
 import { DockerwallError } from "../../../errors.ts";

@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  type Config,
-  type Environment,
-  type Flags,
-  readConfig,
-  settings,
-} from "../../../../src/edge/host/config.ts";
+import { type Environment, type Flags, readConfig } from "../../../../src/edge/host/config/read.ts";
+import { type Config, settings } from "../../../../src/edge/host/config/settings.ts";
 
 const defaults: Config = {
   upstreams: undefined,

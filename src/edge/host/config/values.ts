@@ -1,10 +1,10 @@
 // How the values of settings are read. All throw an Error whose message completes "SETTING is VALUE, but ".
 
-import { maxUpstreams, parseUpstream, upstreamForms } from "../../core/dns/upstream-text.ts";
-import { claimQueueNumber, engineQueueNumber, unsettledQueueNumber } from "../../core/firewall/names.ts";
-import { didYouMean } from "../../core/model/did-you-mean.ts";
-import { parseDuration } from "../../core/model/duration.ts";
-import type { Upstream } from "../../core/model/upstream.ts";
+import { maxUpstreams, parseUpstream, upstreamForms } from "../../../core/dns/upstream-text.ts";
+import { claimQueueNumber, engineQueueNumber, unsettledQueueNumber } from "../../../core/firewall/names.ts";
+import { didYouMean } from "../../../core/model/did-you-mean.ts";
+import { parseDuration } from "../../../core/model/duration.ts";
+import type { Upstream } from "../../../core/model/upstream.ts";
 
 /** A unix socket's path has at most 107 bytes, and the server binds under a longer, temporary name first. */
 const maxSocketPathBytes = 90;
