@@ -111,7 +111,7 @@ export const typedElsewhere: readonly TypedCommand[] = [
     shown:
       "docker run -d --name dockerwall --network host --pid host --read-only --tmpfs /run --cap-drop ALL --cap-add NET_ADMIN --cap-add NET_RAW --cap-add SYS_ADMIN --cap-add SYS_PTRACE --security-opt no-new-privileges --security-opt apparmor=unconfined --cpu-shares 8192 -v /var/run/docker.sock:/var/run/docker.sock dockerwall",
   },
-  // test/engine/boot-unit.test.ts has systemd run the first; test/kernel/boot-guard.test.ts does what the second says.
+  // test/engine/boot-unit.test.ts has systemd run the first; test/kernel/boot-guard/boot-guard.test.ts does what the second says.
   wall("boot-guard > /etc/systemd/system/dockerwall-boot-guard.service"),
   wall("boot-guard --sets > /etc/systemd/system/dockerwall-sets.service"),
   { shown: "docker rm -f dockerwall" },

@@ -1,6 +1,6 @@
 // Readiness of descriptors for which Node has no class (netlink sockets). libuv can watch any descriptor that epoll
 // can, and koffi gives access to its uv_poll_t; so this needs no second thread and no messages, here or in a worker
-// thread. koffi says that this interface may change: its version is pinned, and test/kernel/readiness.test.ts checks
+// thread. koffi says that this interface may change: its version is pinned, and test/kernel/lookups/readiness.test.ts checks
 // it.
 
 import koffi from "koffi";

@@ -1,4 +1,4 @@
-// Flows that helpers of connection tracking expect: TFTP and SIP here, FTP in test/kernel/flow-states.test.ts. The host
+// Flows that helpers of connection tracking expect: TFTP and SIP here, FTP in test/kernel/flows/flow-states.test.ts. The host
 // gives such flows their helper, as an administrator does (stage.ts).
 
 import type { Row, Section } from "./table.ts";

@@ -1,8 +1,8 @@
 // A folder, and a function, is something that can be taken in at a glance; who may import whom is checked by the linter.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { globSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { test } from "node:test";
 
 const src = join(import.meta.dirname, "../../../src");
@@ -27,6 +27,13 @@ for (const [folder, inIt] of Map.groupBy(folders, (each) => each)) {
     assert.ok(inIt.length <= filesAtMost, `${inIt.length} files`);
   });
 }
+
+test(`layout: a folder of kernel tests holds ${filesAtMost} files at most`, () => {
+  const tests = globSync("**/*.test.ts", { cwd: join(src, "../test/kernel") });
+  const full = [...Map.groupBy(tests, dirname)].filter(([, inIt]) => inIt.length > filesAtMost);
+  assert.ok(tests.length > 0);
+  assert.deepEqual(full, []);
+});
 
 test(`layout: what is in src/${commandsFolder} are commands`, () => {
   const other = files

@@ -1,6 +1,6 @@
 // Answers that are nothing but the addresses of the very name that was asked for, each owner a pointer to the question:
 // most are. They are read in place, and told again in the upstream's own bytes, but for the TTLs: with names, records and
-// their parts as objects, an answer takes four times the memory (test/kernel/lookup-costs.test.ts counts it). Whatever
+// their parts as objects, an answer takes four times the memory (test/kernel/lookups/lookup-costs.test.ts counts it). Whatever
 // is not quite like that is walked record by record (../answer.ts), with the same result.
 
 import { addressFromBytes } from "../../../model/address.ts";
