@@ -13,7 +13,7 @@ const image = "busybox:lab";
 export async function stageProject(engine: Engine, world: World): Promise<void> {
   const allow = world === "guard" ? "*.example.com" : undefined;
   await network(engine, `${world}-front`, allow);
-  await network(engine, `${world}-back`, allow);
+  await network(engine, `${world}-back`, allow, "--ipv6", "--subnet", subnet6(engine, world));
   await network(engine, `${world}-inner`, allow, "--internal");
   await start(engine, world, "db@back", "--network-alias", "store", "--hostname", "Bar");
   await start(engine, world, "cache@inner", "--hostname", "cache.example.org");
@@ -25,6 +25,11 @@ export async function stageProject(engine: Engine, world: World): Promise<void> 
   await client(engine, `${world}-asker`, `${world}-back`, ...links, ...search);
   await run(engine, "network", "connect", `${world}-front`, `${world}-asker`);
   await client(engine, `${world}-alone`, `${world}-inner`);
+}
+
+/** Apart from those of the servers that are reached: see ports.ts. */
+function subnet6({ link }: Engine, world: World): string {
+  return link.prefix6.replace("00::/40", `0${worlds.indexOf(world) + 1}::/64`);
 }
 
 /** As Compose starts a service's container. */
@@ -125,8 +130,9 @@ const innerNames = [
 ];
 
 /**
- * What an asker of the world learns, a line for each name: from getaddrinfo() of either family, and from the resolver,
- * asked as it is and with search domains. Addresses stand as their owners.
+ * What an asker of the world learns: a line for each name from getaddrinfo() of either family, and one for each type of
+ * address from the resolver, asked as it is and with search domains; then one for each address. Addresses stand as their
+ * owners, those of IPv6 with `/6` behind them.
  */
 export async function namesSeen(
   engine: Engine,
@@ -144,7 +150,10 @@ export async function namesSeen(
   const script = `export RES_OPTIONS="timeout:1 attempts:1"
 dig() { command dig +tries=1 +time=1 "$@" | grep -v "^;;"; }
 for n in ${asked.join(" ")}; do
-  echo "$n" $(getent ahosts "$n" | cut -d' ' -f1 | sort -u) / $(dig +short "$n" | sort) / $(dig +short +search "$n" | sort)
+  echo "$n" $(getent ahosts "$n" | cut -d' ' -f1 | sort -u)
+  for t in A AAAA; do
+    echo "$n $t" $(dig +short "$n" $t | sort) / $(dig +short +search "$n" $t | sort)
+  done
 done
 for a in ${[...seen.places.keys()].join(" ")}; do echo "$a" $(dig +short -x "$a") $(getent hosts "$a"); done`;
   const output = await succeeds(engine, `${world}-${asker}`, "bash", "-c", script);
@@ -164,7 +173,7 @@ for a in ${[...seen.places.keys()].join(" ")}; do echo "$a" $(dig +short -x "$a"
 }
 
 interface Seen {
-  /** Address to `CONTAINER@NETWORK`. */
+  /** Address to `CONTAINER@NETWORK`, and of IPv6 to `CONTAINER@NETWORK/6`. */
   readonly places: ReadonlyMap<string, string>;
   readonly shortIds: ReadonlyMap<string, string>;
   readonly named: ReadonlyMap<string, string>;
@@ -173,7 +182,12 @@ interface Seen {
 interface Inspected {
   readonly Id: string;
   readonly Name: string;
-  readonly NetworkSettings: { readonly Networks: Readonly<Record<string, { readonly IPAddress: string }>> };
+  readonly NetworkSettings: {
+    /** Either is empty where there is none. */
+    readonly Networks: Readonly<
+      Record<string, { readonly IPAddress: string; readonly GlobalIPv6Address: string }>
+    >;
+  };
 }
 
 async function inspect(engine: Engine, world: World): Promise<Seen> {
@@ -187,8 +201,11 @@ async function inspect(engine: Engine, world: World): Promise<Seen> {
       all.flatMap((each) =>
         Object.entries(each.NetworkSettings.Networks)
           .toSorted(([a], [b]) => (a < b ? -1 : 1))
-          .filter(([, { IPAddress }]) => IPAddress !== "")
-          .map(([on, { IPAddress }]): [string, string] => [IPAddress, `${bare(each)}@${on}`]),
+          .flatMap(([on, { IPAddress, GlobalIPv6Address }]): [string, string][] => [
+            [IPAddress, `${bare(each)}@${on}`],
+            [GlobalIPv6Address, `${bare(each)}@${on}/6`],
+          ])
+          .filter(([address]) => address !== ""),
       ),
     ),
     shortIds: new Map(all.map((each) => [bare(each), each.Id.slice(0, 12)])),
