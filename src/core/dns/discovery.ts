@@ -1,7 +1,8 @@
 // Docker's own names, answered as its embedded resolver would (libnetwork sandbox.ResolveName, network.ResolveName):
 // a container's name, short id and aliases on each network that the asker shares with it, each also with the network's
-// name appended, and the links of the asker. The asker's networks are tried in Docker's order; only the first that has
-// an address of the wanted family answers.
+// name appended, and the links of the asker. The asker's networks are tried in Docker's order. Only one answers: from
+// engine 28 on the first that knows the name, be it without an address of the wanted family, and before that the first
+// that has one.
 
 import { type Family, familyOf, type IpAddress } from "../model/address.ts";
 import { type Container, type Endpoint, type Network, shortId, type Topology } from "../model/topology.ts";
@@ -33,6 +34,9 @@ export function createDiscovery(topology: Topology): Discovery {
     }),
   );
   const askers = new Map<IpAddress, Container>();
+  const firstAnswers = topology.containers.some(({ endpoints }) =>
+    endpoints.some(({ gatewayPriority }) => gatewayPriority !== undefined),
+  );
   for (const container of topology.containers) {
     if (!container.running) continue;
     for (const endpoint of container.endpoints) {
@@ -65,7 +69,7 @@ export function createDiscovery(topology: Topology): Discovery {
         const targets = findPointers(joined, name);
         if (targets !== undefined) return { kind: "pointers", targets };
       }
-      const addresses = findAddresses(joined, name, familyOfType(type));
+      const addresses = findAddresses(joined, name, { family: familyOfType(type), firstAnswers });
       if (addresses === undefined) return undefined;
       // The name is Docker's whatever is asked about it; it must not go outside.
       return addresses.length === 0
@@ -173,7 +177,7 @@ function canonicalText(text: string): string | undefined {
 function findAddresses(
   joined: readonly Joined[],
   name: string,
-  family: Family | undefined,
+  wanted: Wanted,
 ): readonly IpAddress[] | undefined {
   for (let dot = name.length; dot > 0; dot = name.lastIndexOf(".", dot - 1)) {
     const host = name.slice(0, dot);
@@ -189,7 +193,7 @@ function findAddresses(
     const own = networks.flatMap(({ names, links }) =>
       links.has(host) ? [] : (names.byName.get(host) ?? []),
     );
-    const found = firstOf(linked, family) ?? firstOf(own, family);
+    const found = firstOf(linked, wanted) ?? firstOf(own, wanted);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -204,13 +208,20 @@ function isKnown(joined: readonly Joined[], host: string, domain: string | undef
   return false;
 }
 
-/** The first that has any of the family; none of any when only the name is known. */
+interface Wanted {
+  /** Undefined: of neither. */
+  readonly family: Family | undefined;
+  /** Whether the first network that knows the name answers, whatever it has. */
+  readonly firstAnswers: boolean;
+}
+
+/** Of the network that answers; empty where it has none of the family. */
 function firstOf(
   found: readonly ReadonlySet<IpAddress>[],
-  family: Family | undefined,
+  { family, firstAnswers }: Wanted,
 ): readonly IpAddress[] | undefined {
   if (found.length === 0) return undefined;
-  for (const addresses of found) {
+  for (const addresses of firstAnswers ? found.slice(0, 1) : found) {
     const fitting = [...addresses].filter((address) => familyOf(address) === family);
     if (fitting.length > 0) return fitting;
   }

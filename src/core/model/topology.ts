@@ -31,7 +31,10 @@ export interface Endpoint {
    * and newer ones among the names (`DNSNames`). Its name and short id may be missing.
    */
   readonly aliases: readonly string[];
-  /** The container's default route goes by the network with the highest (`gw_priority`); undefined is 0. */
+  /**
+   * The container's default route goes by the network with the highest (`gw_priority`). Undefined is 0, of an engine that
+   * has none: those before 28.
+   */
   readonly gatewayPriority?: number | undefined;
   /** What this container alone calls others on this network (`--link NAME:ALIAS`), as written. */
   readonly links: readonly Link[];

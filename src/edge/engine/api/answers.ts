@@ -200,7 +200,7 @@ function parseEndpoint(value: unknown): Endpoint[] {
         [parseAddress(textOf(text)) ?? []].flat(),
       ),
       aliases: [...new Set([json["Aliases"], json["DNSNames"]].flatMap(listOf).map(textOf).filter(Boolean))],
-      ...(typeof priority === "number" && priority !== 0 ? { gatewayPriority: priority } : {}),
+      ...(typeof priority === "number" ? { gatewayPriority: priority } : {}),
       links: listOf(json["Links"]).flatMap((link) => parseLink(textOf(link))),
     },
   ];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, it, test } from "node:test";
 import { createDiscovery } from "../../../../src/core/dns/discovery.ts";
 import type { LocalAnswer } from "../../../../src/core/dns/resolve/request.ts";
 import { nameFromPlainText, nameText, rootName } from "../../../../src/core/dns/wire/name.ts";
@@ -266,3 +266,52 @@ test("the asker's own preference among its gateways goes before names, and after
   assert.deepEqual(preferring(-1), found("10.0.1.3"));
   assert.deepEqual(preferring(10, true), found("10.0.1.3"));
 });
+
+describe("a name on a network without IPv6 before one with it", () => {
+  const asked = (type: number, { gatewayPriority, internal = false }: PreferringFront): unknown => {
+    const topology: Topology = {
+      networks: [
+        network("f", "front", ["10.0.2.0/24"]),
+        network("s", "six", ["10.0.3.0/24", "2001:db8:3::/64"], internal),
+      ],
+      containers: [
+        container("db", "db", [
+          ["f", ["10.0.2.3"]],
+          ["s", ["10.0.3.3", "2001:db8:3::3"]],
+        ]),
+        {
+          ...container("asker", "asker", []),
+          endpoints: [
+            { networkId: "f", addresses: ["10.0.2.2" as IpAddress], aliases: [], links: [], gatewayPriority },
+            {
+              networkId: "s",
+              addresses: ["10.0.3.2" as IpAddress, "2001:db8:3::2" as IpAddress],
+              ...{ aliases: [], links: [], gatewayPriority: gatewayPriority && 0 },
+            },
+          ],
+        },
+      ],
+    };
+    const qname = nameFromPlainText("db") ?? assert.fail();
+    const asker = { networkIds: ["f", "s"], addresses: ["10.0.2.2" as IpAddress] };
+    return createDiscovery(topology).find({ name: "db", qname, type }, asker, () => 0);
+  };
+  const found = (address: string) => ({ kind: "addresses", addresses: [address] });
+
+  it("is answered there alone by an engine that has priorities of gateways (28)", () => {
+    assert.deepEqual(asked(1, { gatewayPriority: 10 }), found("10.0.2.3"));
+    assert.deepEqual(asked(28, { gatewayPriority: 10 }), { kind: "no-data" });
+    assert.deepEqual(asked(28, { gatewayPriority: 0, internal: true }), { kind: "no-data" });
+    assert.deepEqual(asked(28, { gatewayPriority: 0 }), found("2001:db8:3::3"));
+  });
+  it("is looked for on the next one by an older engine", () => {
+    const older = { gatewayPriority: undefined, internal: true };
+    assert.deepEqual(asked(1, older), found("10.0.2.3"));
+    assert.deepEqual(asked(28, older), found("2001:db8:3::3"));
+  });
+});
+
+interface PreferringFront {
+  readonly gatewayPriority: number | undefined;
+  readonly internal?: boolean;
+}

@@ -167,6 +167,7 @@ describe("a container", () => {
         networkId,
         addresses: ["198.18.0.2", "2001:db8:1::2"],
         aliases: ["web", "4fa6e0f0c678", "host-of-web"],
+        gatewayPriority: 0,
         links: [],
       },
     ],
