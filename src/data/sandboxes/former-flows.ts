@@ -8,8 +8,8 @@ import { messageOf } from "../../errors.ts";
 export interface FormerFlowsOptions {
   /** The addresses that an earlier run did not come to clear, and whose they are. */
   readonly uncleared: ReadonlyMap<IpAddress, string>;
-  /** Takes the stamp from all flows that began at these addresses. */
-  readonly unstamp: (addresses: ReadonlySet<IpAddress>) => void;
+  /** Has nothing pass any more by flows that began or came in at these addresses. */
+  readonly disown: (addresses: ReadonlySet<IpAddress>) => void;
   /** The addresses at which stamped flows have begun. */
   readonly stampedSources: () => ReadonlySet<IpAddress>;
   /** Whether an address is a sandbox's. */
@@ -72,7 +72,7 @@ export class FormerFlows {
     const strange = waiting.filter(
       (address) => left.has(address) && left.get(address) !== this.#waiting.get(address),
     );
-    if (strange.length > 0) this.#options.unstamp(new Set(strange));
+    if (strange.length > 0) this.#options.disown(new Set(strange));
     for (const address of waiting) {
       left.delete(address);
       this.#waiting.delete(address);

@@ -3,7 +3,7 @@
 import type { Presence } from "../../core/askers/knowledge.ts";
 import type { OpenQueue } from "../../core/queued-packet.ts";
 import { after } from "../../edge/host/every.ts";
-import { stampedSources, unstampFlows } from "../../edge/kernel/flows/stamped.ts";
+import { stampedSources, disownFlows } from "../../edge/kernel/flows/stamped.ts";
 import { openKernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { createReadiness } from "../../edge/kernel/readiness.ts";
@@ -88,7 +88,7 @@ function createBase(
   });
   const formerFlows = new FormerFlows({
     uncleared: admission.uncleared,
-    unstamp: unstampFlows,
+    disown: disownFlows,
     stampedSources,
     isHeld: (address) => admission.holderOf(address) !== undefined,
     onCleared: judge,

@@ -11,7 +11,7 @@ import { FormerFlows } from "../../../src/data/sandboxes/former-flows.ts";
 import { createPresence } from "../../../src/data/waiting/presence.ts";
 import { createOwnership } from "../../../src/data/worker/ownership.ts";
 import { openConntrack } from "../../../src/edge/kernel/flows/conntrack.ts";
-import { stampedSources, unstampFlows } from "../../../src/edge/kernel/flows/stamped.ts";
+import { stampedSources, disownFlows } from "../../../src/edge/kernel/flows/stamped.ts";
 import { monotonicMs } from "../../../src/edge/kernel/monotonic.ts";
 import { until } from "../../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../../support/namespace.ts";
@@ -175,9 +175,9 @@ test("while they cannot be cleared, nothing leaves from there, and a problem say
   let failures = 1;
   const formerFlows = new FormerFlows({
     uncleared: new Map(),
-    unstamp(addresses) {
+    disown(addresses) {
       if (failures-- > 0) throw new Error("the kernel has no memory");
-      unstampFlows(addresses);
+      disownFlows(addresses);
     },
     stampedSources,
     isHeld: (each) => admission.holderOf(each) !== undefined,

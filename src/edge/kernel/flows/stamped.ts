@@ -14,11 +14,12 @@ import { type Conntrack, openConntrack } from "./conntrack.ts";
 import type { Flow, FlowMark } from "./flow-message.ts";
 
 /**
- * Stamps every flow that began at one of these addresses as begun elsewhere, so that the next packet of each is judged
- * anew, and nothing comes in by it; and has the kernel forget those that came in there. Blocks for some 10 ms and address family, as the kernel walks the flows of all namespaces, and for 10 ms more with
- * each thousand stamped ones: where it is one IPv4 address, of those that began there.
+ * Leaves no flow of these addresses to their next owner: stamps every admitted one that began there as begun elsewhere,
+ * so that its next packet is judged anew, and nothing comes in by it; and has the kernel forget those that came in there.
+ * Blocks for some 10 ms and address family, as the kernel walks the flows of all namespaces, and for 10 ms more with each
+ * thousand stamped ones: where it is one IPv4 address, of those that began there.
  */
-export function unstampFlows(sources: ReadonlySet<IpAddress>): void {
+export function disownFlows(sources: ReadonlySet<IpAddress>): void {
   const conntrack = openConntrack();
   try {
     const flows = [...Map.groupBy(sources, familyOf)].flatMap(([family, addresses]) => {

@@ -9,7 +9,7 @@ const [first, second, third] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"] as [IpAdd
 
 /** A kernel with stamped flows at these addresses; each failure is one refusal. */
 function start(stamped: readonly IpAddress[] = [], held: readonly IpAddress[] = []) {
-  const world = { failures: 0, readings: 0, unstamped: [] as IpAddress[][], cleared: [] as string[] };
+  const world = { failures: 0, readings: 0, disowned: [] as IpAddress[][], cleared: [] as string[] };
   const problems: string[] = [];
   const timers: (() => void)[] = [];
   const mayFail = (): void => {
@@ -18,9 +18,9 @@ function start(stamped: readonly IpAddress[] = [], held: readonly IpAddress[] = 
   };
   const flows = new FormerFlows({
     uncleared: new Map(),
-    unstamp(addresses) {
+    disown(addresses) {
       mayFail();
-      world.unstamped.push([...addresses]);
+      world.disowned.push([...addresses]);
     },
     stampedSources() {
       mayFail();
@@ -44,13 +44,13 @@ test("only where one may have left flows the kernel is asked for them, and for a
   assert.deepEqual(flows.clear([second]), [second]);
   assert.equal(world.readings, 0);
   assert.deepEqual([comes(second, "a"), comes(first, "b")], [[second], [first]]);
-  assert.deepEqual(world, { failures: 0, readings: 1, unstamped: [[first]], cleared: [] });
+  assert.deepEqual(world, { failures: 0, readings: 1, disowned: [[first]], cleared: [] });
   // Of one that was held then, and of one that was clear when it came.
   for (const address of [third, second]) {
     flows.leave(address, "a");
     comes(address, "c");
   }
-  assert.deepEqual(world.unstamped, [[first], [third], [second]]);
+  assert.deepEqual(world.disowned, [[first], [third], [second]]);
 });
 
 test("who takes an address off and puts it on again keeps its flows, but not those that it found there", () => {
@@ -58,13 +58,13 @@ test("who takes an address off and puts it on again keeps its flows, but not tho
   comes(first, "a");
   flows.leave(first, "a");
   assert.deepEqual(comes(first, "a"), [first]);
-  assert.deepEqual(world.unstamped, []);
+  assert.deepEqual(world.disowned, []);
   flows.leave(first, "a");
   world.failures = 1;
   assert.deepEqual(comes(first, "b"), []);
   flows.leave(first, "b");
   assert.deepEqual(comes(first, "b"), [first]);
-  assert.deepEqual(world.unstamped, [[first]]);
+  assert.deepEqual(world.disowned, [[first]]);
 });
 
 test("what could not be cleared is one problem and waits until it could, and then its sandboxes hear", () => {
@@ -90,5 +90,5 @@ test("of ever so many that were left the kernel is asked again", () => {
   comes(second, "a");
   for (let at = 0; at <= 16_384; at++) flows.leave(`2001:db8::${at.toString(16)}` as IpAddress, "a");
   comes(first, "b");
-  assert.deepEqual([world.readings, world.unstamped], [2, [[first]]]);
+  assert.deepEqual([world.readings, world.disowned], [2, [[first]]]);
 });

@@ -32,7 +32,7 @@ function start(): void {
   };
   const formerFlows = new FormerFlows({
     uncleared: admission.uncleared,
-    unstamp(addresses) {
+    disown(addresses) {
       mayFail();
       for (const each of addresses) stamped.delete(each);
     },
