@@ -6,7 +6,7 @@ import { controlSocketOf } from "../edge/control-socket/path.ts";
 import type { Invocation } from "./command.ts";
 
 /** What a method answers. */
-export type AnswerOf<Name extends keyof ControlApi> = Awaited<ReturnType<ControlApi[Name]>>;
+export type MethodAnswer<Name extends keyof ControlApi> = Awaited<ReturnType<ControlApi[Name]>>;
 
 /** What the daemon has at hand. For all else it waits for the engine, the kernel or a resolver. */
 const atHand: ReadonlySet<keyof ControlApi> = new Set(["stats", "status"]);

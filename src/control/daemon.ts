@@ -7,7 +7,7 @@ import { createLog } from "../edge/host/log.ts";
 import { outlastSignals } from "../edge/host/signals.ts";
 import { createEnd } from "./daemon/end.ts";
 import { acquireHost } from "./daemon/host.ts";
-import { makeParts, type Parts } from "./daemon/parts.ts";
+import { type DaemonParts, makeParts } from "./daemon/parts.ts";
 import { start } from "./daemon/start.ts";
 import { stop } from "./daemon/stop.ts";
 import { createTakeDown, removalsOf } from "./daemon/take-down.ts";
@@ -36,7 +36,7 @@ export async function runDaemon(config: Config): Promise<void> {
   await stop(parts, takeDown);
 }
 
-function enterForce({ lifecycle, reporter, enforcement, host, log }: Parts): void {
+function enterForce({ lifecycle, reporter, enforcement, host, log }: DaemonParts): void {
   // Problems of networks count from here on.
   lifecycle.become("enforcing");
   lifecycle.observe(reporter.isUnwell());

@@ -9,7 +9,7 @@ import type { Inventory } from "../edge/engine/inventory.ts";
 import type { Log } from "../edge/host/log.ts";
 import { messageOf } from "../errors.ts";
 import type { DataPlaneLink } from "../planes/link.ts";
-import { Healing } from "./enforcement/healing.ts";
+import { WallHealing } from "./enforcement/healing.ts";
 import { Posting } from "./enforcement/posting.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Reporter } from "./reporter.ts";
@@ -101,7 +101,7 @@ export function createEnforcement(options: EnforcementOptions): Enforcement {
 class Rounds {
   readonly #options: EnforcementOptions;
   readonly posting: Posting;
-  readonly healing: Healing;
+  readonly healing: WallHealing;
   readonly reconciling = createSchedule(
     () => this.#timed(),
     (error) => this.#fail(error),
@@ -129,7 +129,7 @@ class Rounds {
     this.#options = options;
     const { wall, dataPlane, takenWithinMs } = options;
     this.posting = new Posting({ dataPlane, quarantine: wall.quarantine, takenWithinMs });
-    this.healing = new Healing({
+    this.healing = new WallHealing({
       ...options,
       mayWork: () => this.#mayWork(),
       onInstalled: () => this.#holdUnsettled(),

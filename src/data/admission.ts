@@ -10,7 +10,7 @@ import type { Taker } from "../core/taker.ts";
 import { DockerwallError } from "../errors.ts";
 import { admitPacket } from "./admission/first-packet.ts";
 import { GrantBatch, mergeEntries, type NetworkOf, type WantedGrants } from "./admission/grant-batch.ts";
-import { Healing } from "./admission/healing.ts";
+import { RightsHealing } from "./admission/healing.ts";
 import { Owners } from "./admission/owners.ts";
 import type { Packet, PacketTuple } from "./admission/packet.ts";
 import { type PolicyView, Rejudging } from "./admission/rejudging.ts";
@@ -89,7 +89,7 @@ class KernelAdmission implements Admission {
   readonly #rights: Rights;
   readonly #owners: Owners;
   readonly #rejudging: Rejudging;
-  readonly #healing: Healing;
+  readonly #healing: RightsHealing;
   readonly #unknown: UnknownEntries;
   readonly #batch: GrantBatch;
   #revocations = 0;
@@ -97,7 +97,7 @@ class KernelAdmission implements Admission {
   constructor(options: AdmissionOptions) {
     this.#rights = new Rights(options);
     this.#owners = new Owners(options.sets);
-    this.#healing = new Healing(this.#rights);
+    this.#healing = new RightsHealing(this.#rights);
     this.#unknown = new UnknownEntries(this.#rights);
     this.#batch = new GrantBatch({
       admitAll: (wanted) => this.#admitAll(wanted),

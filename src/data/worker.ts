@@ -9,7 +9,7 @@ import { DockerwallError, messageOf } from "../errors.ts";
 import type { DataPlaneSettings, FromDataPlane, ToDataPlane } from "../planes/messages.ts";
 import { warmUp } from "./warm-up.ts";
 import { createMessageTaker } from "./worker/messages.ts";
-import type { Parts } from "./worker/parts.ts";
+import type { PlaneParts } from "./worker/parts.ts";
 import { startPlane } from "./worker/plane.ts";
 import { createTelling, type Telling } from "./worker/telling.ts";
 
@@ -62,13 +62,13 @@ async function start(): Promise<void> {
   telling.tell({ kind: "ready" });
 }
 
-function healRights({ admission }: Parts, { problem }: Telling): void {
+function healRights({ admission }: PlaneParts, { problem }: Telling): void {
   const count = admission.heal();
   if (count > 0) problem(`another program emptied sets of ours; ${count} rights are back in them`);
 }
 
 /** What was opened by it is judged as by a change of policy. */
-async function takeUnknown({ admission, cutFlows, telling }: Parts): Promise<void> {
+async function takeUnknown({ admission, cutFlows, telling }: PlaneParts): Promise<void> {
   const askers = await admission.takeUnknown();
   if (askers.size === 0) return;
   const cut = cutFlows(askers).length;
@@ -78,7 +78,7 @@ async function takeUnknown({ admission, cutFlows, telling }: Parts): Promise<voi
 }
 
 /** Tells how things stand where that is another than before, and which lookups are over. */
-function createJournal({ answerer }: Parts, { tell, flush }: Telling): () => void {
+function createJournal({ answerer }: PlaneParts, { tell, flush }: Telling): () => void {
   let told = "";
   return () => {
     const now = { report: answerer.stats(), counters: readCounters() };

@@ -28,7 +28,7 @@ export interface PlaneRequests {
   /** How far a container is cut off at its ports, read from the kernel; `none` for one without. */
   cutOf(containerId: string): Cut;
   /** Whether each of these packets would pass by what lookups have opened, as the data plane remembers it. */
-  areOpen(packets: readonly SentPacket[]): readonly boolean[];
+  areOpen(packets: readonly AskersPacket[]): readonly boolean[];
   /**
    * Takes from these addresses what is not allowed of the rights that the kernel was seen to hold, and of open flows.
    * @returns how many there were: none when a change of policy was in force before
@@ -94,7 +94,7 @@ export interface PostedPicture {
 }
 
 /** From whom to where. */
-export interface SentPacket {
+export interface AskersPacket {
   readonly asker: IpAddress;
   readonly destination: IpAddress;
   readonly ipProtocol: number;

@@ -5,11 +5,11 @@ import type { FromDataPlane, ToDataPlane } from "./messages.ts";
 import type { AnswerOf, AnyRequest, ArgumentsOf, RequestName } from "./request-table.ts";
 
 /** What settles a request. */
-export type Answer = Extract<FromDataPlane, { readonly requestId: number }>;
+export type PlaneAnswer = Extract<FromDataPlane, { readonly requestId: number }>;
 
 export class Requests {
   readonly #post: (message: ToDataPlane) => void;
-  readonly #waiting = new Map<number, PromiseWithResolvers<Answer>>();
+  readonly #waiting = new Map<number, PromiseWithResolvers<PlaneAnswer>>();
   #lastId = 0;
   /** Why nothing is answered any more. */
   #failure: Error | undefined;
@@ -24,7 +24,7 @@ export class Requests {
     this.#lastId += 1;
     // What cannot be sent waits for nothing. Answers come in later turns.
     this.#post({ kind: "request", requestId: this.#lastId, name, asked } as AnyRequest);
-    const waiting = Promise.withResolvers<Answer>();
+    const waiting = Promise.withResolvers<PlaneAnswer>();
     this.#waiting.set(this.#lastId, waiting);
     const answer = await waiting.promise;
     if (answer.kind === "refused") throw new DockerwallError(answer.code, answer.message);
@@ -32,7 +32,7 @@ export class Requests {
     return answer.answer as AnswerOf<Name>;
   }
 
-  settle(answer: Answer): void {
+  settle(answer: PlaneAnswer): void {
     this.#waiting.get(answer.requestId)?.resolve(answer);
     this.#waiting.delete(answer.requestId);
   }

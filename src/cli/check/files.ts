@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import type { ReadText } from "../../core/compose/documents.ts";
 import { readEnvFiles } from "../../core/compose/env-file.ts";
-import type { Lookup } from "../../core/compose/interpolate.ts";
+import type { VariableLookup } from "../../core/compose/interpolate.ts";
 import { DockerwallError, messageOf } from "../../errors.ts";
 
 /** The first that is there counts, as for Compose. */
@@ -25,7 +25,7 @@ export function isFileName(operand: string): boolean {
 }
 
 /** The files given, or those of COMPOSE_FILE, or those of the working folder. @throws DockerwallError USAGE */
-export function chooseFiles(given: readonly string[], environment: Lookup): readonly string[] {
+export function chooseFiles(given: readonly string[], environment: VariableLookup): readonly string[] {
   const other = notFollowed.find((name) => environment(name) !== undefined);
   if (other !== undefined) throw new DockerwallError("USAGE", `check does not follow ${other}; unset it`);
   const named = given.length > 0 ? given : filesOfVariable(environment);
@@ -48,7 +48,7 @@ export function chooseFiles(given: readonly string[], environment: Lookup): read
 }
 
 /** COMPOSE_FILE may stand in `.env`, too. */
-function filesOfVariable(environment: Lookup): readonly string[] {
+function filesOfVariable(environment: VariableLookup): readonly string[] {
   const { lookup } = readEnvFiles(readText, [".env"], environment);
   const value = lookup("COMPOSE_FILE") ?? "";
   return value === "" ? [] : value.split(lookup("COMPOSE_PATH_SEPARATOR") || ":");

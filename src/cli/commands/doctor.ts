@@ -1,6 +1,6 @@
 // `dockerwall doctor`: what works and what does not, checked by behaviour.
 
-import { type AnswerOf, ask } from "../ask.ts";
+import { ask, type MethodAnswer } from "../ask.ts";
 import { type Command, jsonOption } from "../command.ts";
 import { printableSentence, renderJson } from "../terminal/print.ts";
 
@@ -23,7 +23,7 @@ function markOf(ok: boolean, warning: boolean | undefined): string {
 }
 
 /** One line per check. */
-export function renderDoctor({ checks }: AnswerOf<"doctor">): string {
+export function renderDoctor({ checks }: MethodAnswer<"doctor">): string {
   return checks
     .map(
       ({ ok, warning, subject, finding }) =>

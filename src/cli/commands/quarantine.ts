@@ -1,6 +1,6 @@
 // `dockerwall quarantine`: cuts a container off at once, whatever its allowlist says.
 
-import { type AnswerOf, ask } from "../ask.ts";
+import { ask, type MethodAnswer } from "../ask.ts";
 import { type Command, jsonOption } from "../command.ts";
 import { printable, printableSentence, renderJson } from "../terminal/print.ts";
 
@@ -20,7 +20,7 @@ export const command: Command = {
   },
 };
 
-function renderCutOff({ container, warnings }: AnswerOf<"quarantine">): string {
+function renderCutOff({ container, warnings }: MethodAnswer<"quarantine">): string {
   const lines = [
     `Container ${printable(container)} is cut off`,
     ...warnings.map((warning) => `Warning: ${printableSentence(warning)}`),

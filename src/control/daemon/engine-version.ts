@@ -24,14 +24,14 @@ export interface EngineVersionOptions {
 }
 
 export function createEngineVersion({ engine, log, first }: EngineVersionOptions): EngineVersion {
-  const version = new Reading(
+  const version = new EngineAnswer(
     () => engine.version(),
     first,
     (next, before) => {
       if (next.version !== before.version) log.info("engine has another version", { version: next.version });
     },
   );
-  const keeps = new Reading(() => engine.keepsContainers(), false);
+  const keeps = new EngineAnswer(() => engine.keepsContainers(), false);
   keeps.mayDiffer();
   return {
     current: () => version.current,
@@ -47,7 +47,7 @@ export function createEngineVersion({ engine, log, first }: EngineVersionOptions
 }
 
 /** Something that an engine says. */
-class Reading<T> {
+class EngineAnswer<T> {
   readonly #ask: () => Promise<T>;
   readonly #onRead: (next: T, before: T) => void;
   #current: T;

@@ -43,11 +43,11 @@ export interface Host {
   /** Whether every set was there; empty ones of a unit that makes them at boot stay when this start fails. */
   readonly setsStood: boolean;
   readonly upstreams: Upstreams;
-  readonly missing: Missing;
+  readonly missing: MissingOnHost;
 }
 
 /** Why something is not to be had on this host, one sentence each; undefined where it is. */
-export interface Missing {
+export interface MissingOnHost {
   /** Lookups are not captured in their sandboxes. */
   readonly uncaptured: string | undefined;
   /** Ports of sandboxes are not guarded. */
@@ -136,7 +136,7 @@ async function findsAnything(
 }
 
 /** @param serve called before each probe, which takes as long as the kernel is busy */
-function findMissing({ path, problem }: FoundFolder, serve: () => void): Missing {
+function findMissing({ path, problem }: FoundFolder, serve: () => void): MissingOnHost {
   serve();
   const unguardedPorts = path === undefined ? problem : probePortTable();
   serve();

@@ -42,7 +42,7 @@ export interface Ground {
   readonly host: Host;
 }
 
-export interface Parts extends Ground {
+export interface DaemonParts extends Ground {
   readonly lifecycle: Lifecycle;
   readonly engineVersion: EngineVersion;
   readonly nextEngine: NextEngine;
@@ -65,7 +65,7 @@ const inventoryTimes = { retryMs: 500, slowAfterMs: 5_000 } as const;
  * What is to be ended goes to `cleanup`. The sets that are made here are taken back when it throws, where nothing of ours
  * stood before; from then on the caller answers for them.
  */
-export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): Parts {
+export function makeParts(ground: Ground, cleanup: AsyncDisposableStack): DaemonParts {
   const { config, log, host } = ground;
   const { sets, missing } = host;
   const lifecycle = makeLifecycle(log);
@@ -145,7 +145,7 @@ function makeHistory({ config, log, host }: Ground): History {
 
 function makeNextEngine(
   { config, host }: Ground,
-  given: Pick<Parts, "lifecycle" | "engineVersion" | "reporter">,
+  given: Pick<DaemonParts, "lifecycle" | "engineVersion" | "reporter">,
 ): NextEngine {
   const { firewall, sets, sandboxFolder } = host;
   return createNextEngine({
@@ -195,7 +195,7 @@ function makeReporter(
     history,
     open,
     wall,
-  }: Pick<Parts, "lifecycle" | "engineVersion" | "history" | "wall"> & { open: OpenPolicySources },
+  }: Pick<DaemonParts, "lifecycle" | "engineVersion" | "history" | "wall"> & { open: OpenPolicySources },
 ): Reporter {
   return createReporter({
     engineVersion: engineVersion.current,
@@ -225,7 +225,7 @@ function makeReporter(
 
 function followPolicies(
   open: OpenPolicySources,
-  { reporter, boundary, enforcement }: Pick<Parts, "reporter" | "boundary" | "enforcement">,
+  { reporter, boundary, enforcement }: Pick<DaemonParts, "reporter" | "boundary" | "enforcement">,
 ): PolicySources {
   return open.follow({
     onProblem: (problem) => {

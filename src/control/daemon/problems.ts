@@ -3,7 +3,7 @@
 import type { Log } from "../../edge/host/log.ts";
 import type { Statement } from "../reporter/told.ts";
 import type { Reporter } from "../reporter.ts";
-import type { Missing } from "./host.ts";
+import type { MissingOnHost } from "./host.ts";
 
 const levels = { problem: "error", warning: "warn", solved: "info" } as const;
 
@@ -16,7 +16,7 @@ export function logStatement(log: Log, { kind, sentence }: Statement): void {
 /** Says what this host or this container does not offer, and what is not closed for want of it. */
 export function tellMissing(
   reporter: Pick<Reporter, "onProblem">,
-  { uncaptured, unguardedPorts, unheldPorts }: Missing,
+  { uncaptured, unguardedPorts, unheldPorts }: MissingOnHost,
 ): void {
   if (uncaptured !== undefined) reporter.onProblem("capture", uncaptured);
   if (unheldPorts !== undefined)
@@ -32,7 +32,10 @@ export function tellMissing(
 }
 
 /** What this host lacks without leaving anything open, one sentence each. */
-export function doneWithout({ unbatched, ipv6 }: Pick<Missing, "unbatched" | "ipv6">): readonly string[] {
+export function doneWithout({
+  unbatched,
+  ipv6,
+}: Pick<MissingOnHost, "unbatched" | "ipv6">): readonly string[] {
   return [
     ...(unbatched === undefined
       ? []

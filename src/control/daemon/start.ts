@@ -13,7 +13,7 @@ import { assertHostNetwork } from "../host-network.ts";
 import { removePortTables } from "../removal.ts";
 import { createDataPlaneEvents, dataPlaneSettings } from "./data-plane.ts";
 import { createEngineEvents } from "./engine-events.ts";
-import type { Parts } from "./parts.ts";
+import type { DaemonParts } from "./parts.ts";
 import type { TakeDown } from "./take-down.ts";
 
 export interface StartOptions {
@@ -25,7 +25,7 @@ export interface StartOptions {
 }
 
 /** The wall stands when this resolves. @throws what kept it from that */
-export async function start(parts: Parts, options: StartOptions): Promise<void> {
+export async function start(parts: DaemonParts, options: StartOptions): Promise<void> {
   try {
     await startInOrder(parts, options);
   } catch (error) {
@@ -37,12 +37,12 @@ export async function start(parts: Parts, options: StartOptions): Promise<void> 
   }
 }
 
-async function takeBack({ host }: Parts, { takeDown }: StartOptions): Promise<void> {
+async function takeBack({ host }: DaemonParts, { takeDown }: StartOptions): Promise<void> {
   await takeDown.begin();
   if (host.setsStood) createSets(host.sets);
 }
 
-async function startInOrder(parts: Parts, { cleanup, takeDown, onDeath }: StartOptions): Promise<void> {
+async function startInOrder(parts: DaemonParts, { cleanup, takeDown, onDeath }: StartOptions): Promise<void> {
   const { config, host, inventory, enforcement, dataPlane } = parts;
   await inventory.start(createEngineEvents(parts));
   assertHostNetwork(inventory.current(), { bridges: listBridges(), ownContainer: host.ownContainer });
@@ -65,7 +65,7 @@ async function startInOrder(parts: Parts, { cleanup, takeDown, onDeath }: StartO
   watchKernel(parts);
 }
 
-function serveCommands(parts: Parts, takeDown: TakeDown): Promise<ControlServer> {
+function serveCommands(parts: DaemonParts, takeDown: TakeDown): Promise<ControlServer> {
   const { config, host, boundary, dataPlane } = parts;
   return createControlServer({
     path: config.controlSocket,
@@ -84,7 +84,7 @@ function serveCommands(parts: Parts, takeDown: TakeDown): Promise<ControlServer>
 }
 
 /** What cannot be read may have been any change: then everything is compared. */
-function watchKernel({ acting, boundary, enforcement, wall }: Parts): void {
+function watchKernel({ acting, boundary, enforcement, wall }: DaemonParts): void {
   const readiness = createReadiness();
   acting.defer(readiness.close);
   const onBridges = (): void => void enforcement.reconcile();

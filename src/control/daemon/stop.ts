@@ -5,7 +5,7 @@ import { isGuardedInUse } from "../../core/classify/in-use.ts";
 import { isGone, isInForce } from "../../core/model/state.ts";
 import type { Log } from "../../edge/host/log.ts";
 import { messageOf } from "../../errors.ts";
-import type { Parts } from "./parts.ts";
+import type { DaemonParts } from "./parts.ts";
 import type { TakeDown } from "./take-down.ts";
 
 /** How long a daemon that stops waits for the engine; Docker ends it after 10 s. */
@@ -16,7 +16,7 @@ const removeLeft =
   "to remove it without a daemon: docker run --rm --privileged --network host --pid host dockerwall uninstall; one that is started again guards again";
 
 /** Nothing acts any more when this resolves. */
-export async function stop(parts: Parts, takeDown: TakeDown): Promise<void> {
+export async function stop(parts: DaemonParts, takeDown: TakeDown): Promise<void> {
   const { acting, config, enforcement, lifecycle, log, nextEngine } = parts;
   // Who ends us may be an engine that is about to start containers.
   await nextEngine.hold();
@@ -44,7 +44,10 @@ function tellUninstalled(log: Log, left: string | undefined): void {
 }
 
 /** The journal has every lookup that was answered, if the data plane says so in time. */
-async function keepLookups({ dataPlane, history }: Pick<Parts, "dataPlane" | "history">): Promise<void> {
+async function keepLookups({
+  dataPlane,
+  history,
+}: Pick<DaemonParts, "dataPlane" | "history">): Promise<void> {
   const flushed = dataPlane
     .current()
     ?.flush()
@@ -54,7 +57,7 @@ async function keepLookups({ dataPlane, history }: Pick<Parts, "dataPlane" | "hi
 }
 
 /** What cannot be lifted stays closed until a daemon is back. */
-async function liftHold({ wall, log }: Pick<Parts, "wall" | "log">): Promise<boolean> {
+async function liftHold({ wall, log }: Pick<DaemonParts, "wall" | "log">): Promise<boolean> {
   try {
     await wall.liftHold();
     return true;
@@ -69,7 +72,7 @@ async function isNobodyGuarded({
   inventory,
   enforcement,
   host,
-}: Pick<Parts, "inventory" | "enforcement" | "host">): Promise<boolean> {
+}: Pick<DaemonParts, "inventory" | "enforcement" | "host">): Promise<boolean> {
   // What is read now may be read while a round is under way, and no other begins once we are stopping.
   const asked = inventory
     .refresh()

@@ -5,7 +5,7 @@ import { assertGivenBack } from "../../edge/sandbox/given-back.ts";
 import { messageOf, problemsOf } from "../../errors.ts";
 import type { DataPlaneLink } from "../../planes/link.ts";
 import { type Removal, removalsOfRest, removeAll } from "../removal.ts";
-import type { Parts } from "./parts.ts";
+import type { DaemonParts } from "./parts.ts";
 
 export interface TakeDown {
   /**
@@ -17,7 +17,7 @@ export interface TakeDown {
   settled(): Promise<string | undefined>;
 }
 
-export interface TakeDownParts extends Pick<Parts, "acting" | "enforcement" | "dataPlane"> {
+export interface TakeDownParts extends Pick<DaemonParts, "acting" | "enforcement" | "dataPlane"> {
   readonly log: Pick<Log, "warn">;
   /** What is to be gone of the kernel once the data plane is. */
   readonly removals: readonly Removal[];
@@ -43,7 +43,7 @@ export function createTakeDown(parts: TakeDownParts): TakeDown {
 }
 
 /** All that a daemon has put into the kernel, in the order in which it is removed. */
-export function removalsOf({ wall, host }: Pick<Parts, "wall" | "host">): readonly Removal[] {
+export function removalsOf({ wall, host }: Pick<DaemonParts, "wall" | "host">): readonly Removal[] {
   const { sandboxFolder } = host;
   return [
     ...(sandboxFolder === undefined ? [] : [() => assertGivenBack(sandboxFolder)]),

@@ -4,7 +4,7 @@ import { isInForce } from "../../core/model/state.ts";
 import type { Backend } from "../../edge/kernel/iptables/tools.ts";
 import { createSilenceWatch } from "../reporter/silence.ts";
 import { readEngine } from "./engine-events.ts";
-import type { Parts } from "./parts.ts";
+import type { DaemonParts } from "./parts.ts";
 
 const compareEveryMs = 5_000;
 const askEveryMs = 5_000;
@@ -14,7 +14,7 @@ const readEveryMs = 30_000;
 /** What was looked up since then is lost if the daemon is killed. */
 const keepEveryMs = 60_000;
 
-export function startTimers(parts: Parts): void {
+export function startTimers(parts: DaemonParts): void {
   const { acting, boundary, dataPlane, enforcement, history, host, lifecycle, policies, wall } = parts;
   const repeat = (everyMs: number, name: string, work: () => unknown): void => {
     acting.use(boundary.repeat(name, everyMs, work));
@@ -35,7 +35,7 @@ export function startTimers(parts: Parts): void {
   });
 }
 
-function followUpstreams({ host, log, dataPlane }: Parts): void {
+function followUpstreams({ host, log, dataPlane }: DaemonParts): void {
   const changed = host.upstreams.look();
   if (changed === undefined) return;
   log.info("upstream resolvers changed", { count: changed.length });

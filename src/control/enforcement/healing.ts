@@ -39,7 +39,7 @@ const rivalPlace: ProblemPlace = "work: rules of others";
  */
 const decides = (table: TableName): boolean => table !== "filter";
 
-export class Healing {
+export class WallHealing {
   readonly #options: HealingOptions;
   readonly #rounds = createSchedule(
     () => this.#round(),

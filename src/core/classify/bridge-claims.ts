@@ -28,7 +28,7 @@ const adoptingMs = 2_000;
 /** Docker's default name for a bridge: at our start, the engine may be just creating one. */
 const dockerBridge = /^br-[0-9a-f]{12}$/;
 
-export interface Arrival {
+export interface BridgeArrival {
   /** Bridges that were there before the first reading of the engine began. */
   readonly bridges: readonly string[];
   /** Bridges that an earlier run released. */
@@ -49,7 +49,7 @@ interface Unclaimed {
 export class BridgeClaims {
   readonly #unclaimed = new Map<string, Unclaimed>();
 
-  constructor({ bridges, open, held, nowMs }: Arrival) {
+  constructor({ bridges, open, held, nowMs }: BridgeArrival) {
     for (const bridge of bridges) {
       const waits = held && dockerBridge.test(bridge) && !open.has(bridge);
       const dueMs = waits ? nowMs + adoptingMs : nowMs;

@@ -1,6 +1,6 @@
 // The documents of one Compose file, with variables filled in and short forms written out.
 
-import { interpolateTree, type Lookup } from "./interpolate.ts";
+import { interpolateTree, type VariableLookup } from "./interpolate.ts";
 import { normalize } from "./normalize.ts";
 import { readYaml } from "./read-yaml.ts";
 import type { Finding, MapTree, Place } from "./tree.ts";
@@ -16,7 +16,7 @@ export interface Documents {
 }
 
 /** Reads a file that is named at `from`. */
-export function readDocuments(read: ReadText, file: string, lookup: Lookup, from?: Place): Documents {
+export function readDocuments(read: ReadText, file: string, lookup: VariableLookup, from?: Place): Documents {
   const found = read(file);
   if (found === undefined || "problem" in found) {
     const problem = found === undefined ? "there is no such file" : found.problem;

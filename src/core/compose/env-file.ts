@@ -2,7 +2,7 @@
 // @see https://docs.docker.com/compose/how-tos/environment-variables/variable-interpolation/#env-file-syntax
 
 import type { ReadText } from "./documents.ts";
-import { interpolate, type Lookup } from "./interpolate.ts";
+import { interpolate, type VariableLookup } from "./interpolate.ts";
 import type { Finding } from "./tree.ts";
 
 export interface EnvFile {
@@ -14,8 +14,8 @@ export interface EnvFile {
 export function readEnvFiles(
   read: ReadText,
   paths: readonly string[],
-  outer: Lookup,
-): { readonly lookup: Lookup; readonly problems: readonly Finding[] } {
+  outer: VariableLookup,
+): { readonly lookup: VariableLookup; readonly problems: readonly Finding[] } {
   const problems: Finding[] = [];
   let lookup = outer;
   for (const path of paths) {
@@ -34,7 +34,7 @@ export function readEnvFiles(
 }
 
 /** Reads one; `lookup` has what is set already, which wins over the file in the values of other variables. */
-export function parseEnvFile(file: string, content: string, lookup: Lookup): EnvFile {
+export function parseEnvFile(file: string, content: string, lookup: VariableLookup): EnvFile {
   const text = content.replace(/^\ufeff/, "").replaceAll("\r\n", "\n");
   const variables = new Map<string, string>();
   const problems: Finding[] = [];
@@ -56,7 +56,7 @@ export function parseEnvFile(file: string, content: string, lookup: Lookup): Env
       tell(`the quote of ${name} is not closed`);
       break;
     }
-    const known: Lookup = (variable) => lookup(variable) ?? variables.get(variable);
+    const known: VariableLookup = (variable) => lookup(variable) ?? variables.get(variable);
     const filled = value.literal
       ? { text: value.text, problem: undefined }
       : interpolate(value.text ?? "", known);

@@ -4,7 +4,7 @@
 import type { Tree } from "./tree.ts";
 
 /** The value of a variable; undefined where it is not set. */
-export type Lookup = (name: string) => string | undefined;
+export type VariableLookup = (name: string) => string | undefined;
 
 export interface Interpolated {
   readonly text: string;
@@ -15,7 +15,7 @@ export interface Interpolated {
 }
 
 /** Fills in the variables of one text; values are taken as they are, words after an operator are filled in, too. */
-export function interpolate(template: string, lookup: Lookup): Interpolated {
+export function interpolate(template: string, lookup: VariableLookup): Interpolated {
   const filling = new Filling(lookup);
   return { text: filling.fill(template), unset: filling.unset, problem: filling.problem };
 }
@@ -45,11 +45,11 @@ function substitutionAt(text: string, dollar: number): Substitution | undefined 
 
 /** The filling of one text, with what it has met so far. */
 class Filling {
-  readonly #lookup: Lookup;
+  readonly #lookup: VariableLookup;
   readonly unset: string[] = [];
   problem: string | undefined;
 
-  constructor(lookup: Lookup) {
+  constructor(lookup: VariableLookup) {
     this.#lookup = lookup;
   }
 
@@ -111,7 +111,7 @@ function closingBrace(text: string, from: number): number {
 }
 
 /** Fills in every value of a tree; keys stay as they are. */
-export function interpolateTree(tree: Tree, lookup: Lookup): Tree {
+export function interpolateTree(tree: Tree, lookup: VariableLookup): Tree {
   // Aliases share parts of the tree: each is filled in once.
   const done = new Map<Tree, Tree>();
   function visit(node: Tree): Tree {

@@ -6,7 +6,7 @@ import { type ReadText, readDocuments } from "./documents.ts";
 import { readEnvFiles } from "./env-file.ts";
 import { createExtender } from "./extends.ts";
 import { conflictsOf, importInto, readInclude } from "./include.ts";
-import type { Lookup } from "./interpolate.ts";
+import type { VariableLookup } from "./interpolate.ts";
 import { mergeMaps } from "./merge.ts";
 import { emptyMap, type Finding, listAt, type MapTree, type Place, type Tree } from "./tree.ts";
 
@@ -15,7 +15,7 @@ export interface LoadInput {
   readonly files: readonly string[];
   readonly read: ReadText;
   /** Wins over every `.env` file. */
-  readonly environment: Lookup;
+  readonly environment: VariableLookup;
 }
 
 export interface LoadedProject {
@@ -30,7 +30,7 @@ export interface LoadedProject {
 interface Context {
   /** Where its relative paths begin. */
   readonly folder: string;
-  readonly lookup: Lookup;
+  readonly lookup: VariableLookup;
   /** The files that led here by `include`, this one last. */
   readonly trail: readonly string[];
 }
@@ -65,7 +65,7 @@ class Loading {
   }
 
   /** What is set by `outer`, or else by these `.env` files. */
-  variables(envFiles: readonly string[], outer: Lookup): Lookup {
+  variables(envFiles: readonly string[], outer: VariableLookup): VariableLookup {
     const { lookup, problems } = readEnvFiles(this.#read, envFiles, outer);
     this.problems.push(...problems);
     return lookup;
@@ -84,7 +84,7 @@ class Loading {
     return tree;
   }
 
-  #documents(file: string, lookup: Lookup, from?: Place): readonly MapTree[] {
+  #documents(file: string, lookup: VariableLookup, from?: Place): readonly MapTree[] {
     const { trees, problems, isRead } = readDocuments(this.#read, file, lookup, from);
     if (!isRead) this.unread.add(file);
     this.problems.push(...problems);

@@ -18,7 +18,7 @@ const sinceStart = "held-since-start";
 
 type Variant = "nft" | "legacy";
 
-interface Place {
+interface HoldTable {
   readonly table: TableName;
   /** What becomes of questions by each transport. */
   readonly rules: readonly (readonly [protocol: "udp" | "tcp", target: Target])[];
@@ -29,7 +29,7 @@ interface Place {
  * looks for the group of every rule in it then: who does not see that group, or finds it gone, could write nothing. So
  * there it is a table that nobody else uses, and that cannot refuse.
  */
-const places: Readonly<Record<Variant, readonly Place[]>> = {
+const places: Readonly<Record<Variant, readonly HoldTable[]>> = {
   nft: [
     { table: "mangle", rules: [["udp", drop]] },
     { table: "filter", rules: [["tcp", { kind: "reject", with: "tcp-reset" }]] },
@@ -67,7 +67,7 @@ export function renderEngineHold(variant: Variant, group: string, whileIn?: SetN
   ]);
 }
 
-function rulesOf({ table, rules }: Place, group: string, whileIn?: SetName): readonly string[] {
+function rulesOf({ table, rules }: HoldTable, group: string, whileIn?: SetName): readonly string[] {
   const conditions: readonly Match[] = [
     { kind: "cgroup", path: group },
     ...(whileIn === undefined ? [] : [inSet(whileIn, "dst")]),
@@ -109,7 +109,7 @@ export function planEngineHold({ variant, group, whileIn, saved }: WantedHold): 
   ].join("\n");
 }
 
-function holdsForGood(observed: Observed, place: Place, group: string): boolean {
+function holdsForGood(observed: Observed, place: HoldTable, group: string): boolean {
   const chain = observed.get(place.table)?.own.get(engineJump.chain);
   if (chain?.kind !== "read" || !isLedTo(observed, place.table)) return false;
   // iptables-save puts the path in quotes, which the unit, in a shell's quotes, does without.

@@ -26,14 +26,14 @@ interface Known {
   seenMs: number;
 }
 
-interface Asker {
+interface KnownAddresses {
   /** The address that was looked up longest ago first. */
   readonly addresses: Map<IpAddress, Known>;
   nameCount: number;
 }
 
 export class NameHistory {
-  readonly #byAsker = new Map<IpAddress, Asker>();
+  readonly #byAsker = new Map<IpAddress, KnownAddresses>();
 
   note(asker: IpAddress, destination: IpAddress, name: string, nowMs: number): void {
     const its = this.#byAsker.get(asker) ?? { addresses: new Map<IpAddress, Known>(), nameCount: 0 };
@@ -74,7 +74,7 @@ export class NameHistory {
 }
 
 /** The address of the moment stays, whatever its names. */
-function shrink(asker: Asker): void {
+function shrink(asker: KnownAddresses): void {
   const { addresses } = asker;
   for (const [oldest] of addresses) {
     const isFew =
@@ -84,7 +84,7 @@ function shrink(asker: Asker): void {
   }
 }
 
-function dropAddress(asker: Asker, destination: IpAddress): void {
+function dropAddress(asker: KnownAddresses, destination: IpAddress): void {
   const known = asker.addresses.get(destination);
   if (known !== undefined) asker.nameCount -= typeof known.names === "string" ? 1 : known.names.size;
   asker.addresses.delete(destination);

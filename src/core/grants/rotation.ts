@@ -22,14 +22,14 @@ interface Only {
 /** Address to when it last stood in an answer; least recent first. */
 type Addresses = Map<IpAddress, number>;
 
-interface Asker {
+interface RotatedNames {
   /** Least recent first. */
   readonly names: Map<string, Only | Addresses>;
   count: number;
 }
 
 export class Rotation {
-  readonly #askers = new Map<IpAddress, Asker>();
+  readonly #askers = new Map<IpAddress, RotatedNames>();
 
   /** Remembers that an address stood in an answer for the name. */
   note(asker: IpAddress, domain: string, address: IpAddress, answeredAtMs: number): void {
@@ -75,7 +75,7 @@ export class Rotation {
   }
 }
 
-function dropOldest(asker: Asker): void {
+function dropOldest(asker: RotatedNames): void {
   for (const [domain, addresses] of asker.names) {
     if (asker.count <= leftPerAsker) return;
     asker.names.delete(domain);
@@ -85,7 +85,7 @@ function dropOldest(asker: Asker): void {
 
 /** What a name led to before, with this address as the last. */
 function noted(
-  asker: Asker,
+  asker: RotatedNames,
   before: Only | Addresses,
   address: IpAddress,
   answeredAtMs: number,
@@ -116,7 +116,7 @@ function sizeOf(addresses: Only | Addresses): number {
   return addresses instanceof Map ? addresses.size : 1;
 }
 
-function dropFirst(asker: Asker, addresses: Addresses): void {
+function dropFirst(asker: RotatedNames, addresses: Addresses): void {
   const [first] = addresses.keys();
   if (first !== undefined && addresses.delete(first)) asker.count--;
 }

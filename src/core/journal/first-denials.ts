@@ -4,7 +4,7 @@
 import type { IpAddress } from "../model/address.ts";
 import type { LookupEvent } from "./lookup-event.ts";
 
-export interface Denial {
+export interface DeniedName {
   readonly networkId: string;
   readonly asker: IpAddress;
   readonly domain: string;
@@ -12,7 +12,7 @@ export interface Denial {
 
 export interface DenialNews {
   /** Each for the first time. */
-  readonly first: readonly Denial[];
+  readonly first: readonly DeniedName[];
   /** Denials of earlier minutes that were beyond the bounds. */
   readonly beyond: number;
 }

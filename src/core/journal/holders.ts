@@ -128,7 +128,7 @@ function withShort(ids: Iterable<string>): Set<string> {
   return new Set([...ids].flatMap((id) => [id, shortId(id)]));
 }
 
-interface Place {
+interface PlacedHolder {
   readonly address: IpAddress;
   readonly holder: Omit<Holder, "sinceMs">;
   /** Whether it is on a guarded network. */
@@ -136,7 +136,7 @@ interface Place {
 }
 
 /** The addresses of every container that is on a guarded network. */
-function placesOf({ networks, containers }: Topology, guarded: ReadonlySet<string>): Place[] {
+function placesOf({ networks, containers }: Topology, guarded: ReadonlySet<string>): PlacedHolder[] {
   const byId = new Map(networks.map((network) => [network.id, network]));
   return containers.flatMap((container) => {
     const [home] = homesOf(container, byId, guarded);

@@ -11,11 +11,11 @@ export interface AskerBounds {
   readonly maxRowsPerAsker: number;
   readonly maxAskers: number;
   /** Called with each asker that is forgotten, for whatever reason. */
-  readonly onForget: (asker: Asker) => void;
+  readonly onForget: (asker: JournalAsker) => void;
 }
 
 /** One life of an address: what one container asked from it. */
-export interface Asker {
+export interface JournalAsker {
   readonly share: Share;
   readonly networkId: string;
   /** An address, or `(others)`. */
@@ -29,18 +29,18 @@ export interface Asker {
 interface Share {
   readonly networkId: string;
   /** Those with an address; longest known first. */
-  readonly askers: Set<Asker>;
+  readonly askers: Set<JournalAsker>;
   /** Askers by how many rows they have: who has most is found without looking at all. */
-  readonly bySize: Set<Asker>[];
+  readonly bySize: Set<JournalAsker>[];
   rowCount: number;
 }
 
 export class LookupAskers {
   readonly #bounds: AskerBounds;
-  readonly #all = new Set<Asker>();
+  readonly #all = new Set<JournalAsker>();
   readonly #shares = new Map<string, Share>();
   /** Counts what askers without a place ask, by network. */
-  readonly #unplaced = new Map<string, Asker>();
+  readonly #unplaced = new Map<string, JournalAsker>();
   #rowCount = 0;
   #askerCount = 0;
 
@@ -49,12 +49,12 @@ export class LookupAskers {
   }
 
   /** Also those that only count the others of a network. */
-  get all(): ReadonlySet<Asker> {
+  get all(): ReadonlySet<JournalAsker> {
     return this.#all;
   }
 
   /** A new asker, or the one that counts the others of its network, where there is no room for one more. */
-  add(networkId: string, address: string): Asker {
+  add(networkId: string, address: string): JournalAsker {
     const share = this.#shareOf(networkId);
     if (this.#isFullFor(share)) return this.#othersOf(networkId);
     const asker = this.#create(share, address);
@@ -64,7 +64,7 @@ export class LookupAskers {
   }
 
   /** Does something with the rows of an asker, and keeps the bounds. */
-  change(asker: Asker, work: () => void): void {
+  change(asker: JournalAsker, work: () => void): void {
     const before = asker.rows.size;
     work();
     this.#resize(asker, before);
@@ -73,7 +73,7 @@ export class LookupAskers {
   }
 
   /** Moves the rows of one asker to another, and forgets it. */
-  merge(from: Asker, into: Asker): void {
+  merge(from: JournalAsker, into: JournalAsker): void {
     this.change(into, () => {
       for (const row of from.rows.values()) addRow(into.rows, row);
       for (const row of [from.others.allowed, from.others.denied]) addToOthers(into.others, row);
@@ -83,14 +83,14 @@ export class LookupAskers {
     this.forget(from);
   }
 
-  clear(asker: Asker): void {
+  clear(asker: JournalAsker): void {
     const before = asker.rows.size;
     asker.rows.clear();
     this.#resize(asker, before);
   }
 
   /** An asker without rows. */
-  forget(asker: Asker): void {
+  forget(asker: JournalAsker): void {
     const { share, networkId } = asker;
     this.#all.delete(asker);
     if (share.askers.delete(asker)) this.#askerCount--;
@@ -101,9 +101,9 @@ export class LookupAskers {
     this.#bounds.onForget(asker);
   }
 
-  #create(share: Share, address: string): Asker {
+  #create(share: Share, address: string): JournalAsker {
     const { networkId } = share;
-    const asker: Asker = {
+    const asker: JournalAsker = {
       share,
       networkId,
       address,
@@ -116,13 +116,13 @@ export class LookupAskers {
     return asker;
   }
 
-  #othersOf(networkId: string): Asker {
+  #othersOf(networkId: string): JournalAsker {
     const asker = this.#unplaced.get(networkId) ?? this.#create(this.#shareOf(networkId), othersLabel);
     this.#unplaced.set(networkId, asker);
     return asker;
   }
 
-  #resize(asker: Asker, before: number): void {
+  #resize(asker: JournalAsker, before: number): void {
     const after = asker.rows.size;
     const { share } = asker;
     const { bySize } = share;
@@ -161,7 +161,7 @@ export class LookupAskers {
     return most;
   }
 
-  #dropOldest(asker: Asker): void {
+  #dropOldest(asker: JournalAsker): void {
     const before = asker.rows.size;
     const oldest = asker.rows.entries().next().value;
     if (oldest === undefined) return;
@@ -171,7 +171,7 @@ export class LookupAskers {
   }
 
   /** The asker with most rows, of the network that has most; of equals the one who asks. */
-  #largest(asking: Asker): Asker {
+  #largest(asking: JournalAsker): JournalAsker {
     const most = this.#largestShare(asking.share, ({ rowCount }) => rowCount).bySize.at(-1);
     if (most === undefined || most.has(asking)) return asking;
     return most.values().next().value ?? asking;
@@ -179,6 +179,6 @@ export class LookupAskers {
 }
 
 /** Nobody has so many any more. */
-function shrink(bySize: Set<Asker>[]): void {
+function shrink(bySize: Set<JournalAsker>[]): void {
   while (bySize.length > 0 && bySize.at(-1)?.size === 0) bySize.pop();
 }

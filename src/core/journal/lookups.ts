@@ -6,7 +6,7 @@
 import type { IpAddress } from "../model/address.ts";
 import type { LookupTrouble } from "../model/report.ts";
 import type { FreshAddress, Holders } from "./holders.ts";
-import type { Asker, LookupAskers } from "./lookup-askers.ts";
+import type { JournalAsker, LookupAskers } from "./lookup-askers.ts";
 import type { LookupEvent } from "./lookup-event.ts";
 import { addLookup, addRow, addTo, namesByAddress, othersLabel, sweepRows } from "./lookup-rows.ts";
 import { PresentAskers } from "./present-askers.ts";
@@ -102,7 +102,7 @@ export function createLookupJournal(options: LookupJournalOptions): LookupJourna
 class Sweep {
   readonly #askers: LookupAskers;
   readonly #ttlMs: number;
-  #turn: Iterator<Asker, undefined>;
+  #turn: Iterator<JournalAsker, undefined>;
 
   constructor(askers: LookupAskers, ttlMs: number) {
     this.#askers = askers;
@@ -124,7 +124,7 @@ class Sweep {
     if (next.value !== undefined) this.#sweep(next.value, nowMs);
   }
 
-  #sweep(asker: Asker, nowMs: number): void {
+  #sweep(asker: JournalAsker, nowMs: number): void {
     let isLeft = true;
     this.#askers.change(asker, () => {
       isLeft = sweepRows(asker.rows, asker.others, nowMs - this.#ttlMs);
@@ -138,7 +138,7 @@ function lifeOf({ networkId, asker, container }: LookupTally): string {
   return [networkId, asker, container?.id].join(" ");
 }
 
-function talliesOf(asker: Asker): LookupTally[] {
+function talliesOf(asker: JournalAsker): LookupTally[] {
   const { networkId, address, container, rows, others } = asker;
   return [...rows.values(), others.allowed, others.denied]
     .filter((row) => row.count > 0)

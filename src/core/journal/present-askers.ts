@@ -7,10 +7,10 @@
 
 import type { IpAddress } from "../model/address.ts";
 import type { FreshAddress, Holder, Holders } from "./holders.ts";
-import { type Asker, type AskerBounds, LookupAskers } from "./lookup-askers.ts";
+import { type AskerBounds, type JournalAsker, LookupAskers } from "./lookup-askers.ts";
 import { othersLabel } from "./lookup-rows.ts";
 
-interface Former extends Pick<Asker, "networkId" | "container"> {
+interface Former extends Pick<JournalAsker, "networkId" | "container"> {
   readonly asker: string;
 }
 
@@ -18,8 +18,8 @@ export class PresentAskers {
   /** Those that have left their addresses too. */
   readonly askers: LookupAskers;
   /** By network and address. */
-  readonly #present = new Map<string, Asker>();
-  readonly #byContainer = new Map<string, Set<Asker>>();
+  readonly #present = new Map<string, JournalAsker>();
+  readonly #byContainer = new Map<string, Set<JournalAsker>>();
   #holders: Pick<Holders, "at"> | undefined;
 
   constructor(bounds: Omit<AskerBounds, "onForget">) {
@@ -27,7 +27,7 @@ export class PresentAskers {
   }
 
   /** The asker at an address, a new one if there is none; or the one that counts the others of the network. */
-  at(networkId: string, address: string): Asker {
+  at(networkId: string, address: string): JournalAsker {
     const key = keyOf(networkId, address);
     const found = this.#present.get(key);
     if (found !== undefined) return found;
@@ -39,14 +39,14 @@ export class PresentAskers {
   }
 
   /** One of an earlier run. Whose the address is now is not known yet: then it goes on, or is left to the past. */
-  former({ networkId, asker: address, container }: Former): Asker {
+  former({ networkId, asker: address, container }: Former): JournalAsker {
     const asker = this.askers.add(networkId, address);
     if (asker.address !== othersLabel && container !== undefined) this.#book(asker, container);
     return asker;
   }
 
   /** Everything that this container has asked, from whichever of its addresses. */
-  ofContainer(id: string): Iterable<Asker> {
+  ofContainer(id: string): Iterable<JournalAsker> {
     return this.#byContainer.get(id) ?? [];
   }
 
@@ -74,7 +74,7 @@ export class PresentAskers {
   }
 
   /** Says who an asker is. @returns itself; one that has come back to its address goes on where it was */
-  #identify(asker: Asker, { containerId: id, name }: Holder): Asker {
+  #identify(asker: JournalAsker, { containerId: id, name }: Holder): JournalAsker {
     const container = { id, name };
     const earlier = this.#earlier(id, asker.networkId, asker.address);
     if (earlier !== undefined && earlier !== asker) {
@@ -88,19 +88,19 @@ export class PresentAskers {
   }
 
   /** The one that this container was at this address, now or before. */
-  #earlier(containerId: string, networkId: string, address: string): Asker | undefined {
+  #earlier(containerId: string, networkId: string, address: string): JournalAsker | undefined {
     return [...this.ofContainer(containerId)].find(
       (each) => each.networkId === networkId && each.address === address,
     );
   }
 
-  #book(asker: Asker, container: NonNullable<Asker["container"]>): void {
+  #book(asker: JournalAsker, container: NonNullable<JournalAsker["container"]>): void {
     const its = this.#byContainer.get(container.id) ?? new Set();
     this.#byContainer.set(container.id, its.add(asker));
     asker.container = container;
   }
 
-  #onForget(asker: Asker): void {
+  #onForget(asker: JournalAsker): void {
     const key = keyOf(asker.networkId, asker.address);
     if (this.#present.get(key) === asker) this.#present.delete(key);
     const { container } = asker;

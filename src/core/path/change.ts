@@ -24,7 +24,7 @@ export interface PathQuestion {
 }
 
 /** What was found of the packet that decides. */
-export interface Decided extends PathEnd {
+export interface DecidingPacket extends PathEnd {
   readonly network: string | undefined;
   readonly packet: ReadPacket | undefined;
   readonly finding: PolicyFinding | undefined;
@@ -34,7 +34,7 @@ export interface Decided extends PathEnd {
 export function changeFor(
   surroundings: Surroundings,
   question: PathQuestion,
-  decided: Decided,
+  decided: DecidingPacket,
 ): Change | undefined {
   const { target, container } = question;
   const network = labelled(surroundings, question, decided);
@@ -134,7 +134,7 @@ function networkAt(surroundings: Surroundings, address: IpAddress | undefined): 
 function labelled(
   { networks, guarded }: Surroundings,
   { reading }: PathQuestion,
-  { network }: Decided,
+  { network }: DecidingPacket,
 ): string | undefined {
   const leaves = networks.find(({ name, id }) => name === network && guarded.has(id));
   return (leaves ?? networks.find(({ id }) => id === reading.homes[0]))?.name;

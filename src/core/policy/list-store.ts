@@ -33,7 +33,7 @@ export interface ListStore {
   usePresets(presets: Presets): void;
 }
 
-interface Reading {
+interface ListReading {
   text: string;
   read: ReadList;
   /** Undefined until a good text stood here. */
@@ -46,7 +46,7 @@ interface Reading {
 const rememberedMs = 600_000;
 
 export function createListStore(initial: Presets): ListStore {
-  const places = new Map<string, Reading>();
+  const places = new Map<string, ListReading>();
   let presets = initial;
   let lastId = 0;
   let sweptMs = Number.NEGATIVE_INFINITY;

@@ -4,14 +4,14 @@ import { type LabelPlace, labelName, placeOf, valueLabels } from "../labels/tabl
 import { describeProblem, parseAllowlist } from "../policy/allowlist.ts";
 import type { Presets } from "../policy/preset.ts";
 
-export interface LabelOwner {
+export interface LabelledOwner {
   readonly kind: LabelPlace;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
 }
 
 /** One sentence for each mistake in the labels that are printed. */
-export function tellUnread(owner: LabelOwner, presets: Presets): string[] {
+export function tellUnread(owner: LabelledOwner, presets: Presets): string[] {
   const tell = (key: "allow" | "types", problems: readonly string[]): string[] =>
     problems.map(
       (problem) =>

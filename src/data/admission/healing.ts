@@ -10,7 +10,7 @@ const families = [4, 6] as const;
 
 type EmptiedSet = AskerSet | "ask4" | "ask6";
 
-export class Healing {
+export class RightsHealing {
   readonly #rights: Rights;
   /** What the kernel would not take back: then a part may be in the set, and would speak for the rest. */
   #unhealed: readonly EmptiedSet[] = [];

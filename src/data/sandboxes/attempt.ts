@@ -4,9 +4,9 @@
 import { messageOf } from "../../errors.ts";
 
 /** @returns whether it was done */
-export type Attempt = (whose: string, work: () => void) => boolean;
+export type TryFor = (whose: string, work: () => void) => boolean;
 
-export function createAttempt(onProblem: (problem: string) => void): Attempt {
+export function createAttempt(onProblem: (problem: string) => void): TryFor {
   return (whose, work) => {
     try {
       work();

@@ -6,7 +6,7 @@ import type { PortGuard } from "../../core/firewall/port-guard.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { PortGuardDemand, PortTable } from "../../edge/kernel/nftables/host/port-table.ts";
 import type { Port } from "../../edge/sandbox/ports/ports.ts";
-import { type Attempt, portsOf } from "./attempt.ts";
+import { portsOf, type TryFor } from "./attempt.ts";
 import { addressesOf, LetIn, type Trespass } from "./let-in.ts";
 import type { SenderAddresses } from "./senders.ts";
 
@@ -19,7 +19,7 @@ export interface PortGuardsOptions {
   /** Cuts a sandbox off inside of it: what else leads out of it than its ports, such as a card that a hand has put there. */
   readonly cutInside: (sandbox: string, cut: boolean) => void;
   readonly isCutInside: (sandbox: string) => boolean;
-  readonly attempt: Attempt;
+  readonly attempt: TryFor;
 }
 
 /** A chain that is not in force yet. */

@@ -11,14 +11,14 @@ import type { SetEntry, SetKey } from "../../edge/kernel/ipset/message.ts";
 import { ensurePart, partIndexes } from "../../edge/kernel/ipset/parts.ts";
 
 /** An address, and where the set asks for one the bridge that it counts on. */
-export interface Place {
+export interface EntryAddress {
   readonly address: IpAddress;
   readonly bridge?: string;
 }
 
 export interface SandboxEntries {
   /** Makes these the entries of the sandbox, instead of those that it had; in the kernel on return. */
-  put(sandbox: string, places: readonly Place[]): void;
+  put(sandbox: string, places: readonly EntryAddress[]): void;
   /** Removes the entries of sandboxes that are no more, those of earlier runs among them. */
   retain(isLive: (sandbox: string) => boolean): void;
   /**
@@ -45,7 +45,7 @@ export function createSandboxEntries(
 
 /** An entry as it stands. */
 interface Standing {
-  readonly place: Place;
+  readonly place: EntryAddress;
   readonly sandbox: string;
   /** Index of the part of the set that it is in. */
   readonly part: number;
@@ -79,7 +79,7 @@ class KernelEntries implements SandboxEntries {
         }
   }
 
-  put(sandbox: string, places: readonly Place[]): void {
+  put(sandbox: string, places: readonly EntryAddress[]): void {
     try {
       this.#change(sandbox, places);
     } finally {
@@ -88,7 +88,7 @@ class KernelEntries implements SandboxEntries {
     }
   }
 
-  #change(sandbox: string, places: readonly Place[]): void {
+  #change(sandbox: string, places: readonly EntryAddress[]): void {
     const wanted = new Map(places.slice(0, placesPerSandbox).map((place) => [textOf(place), place]));
     for (const [text, place] of wanted) {
       const known = this.#standing.get(text);
@@ -114,7 +114,7 @@ class KernelEntries implements SandboxEntries {
   }
 
   /** @returns the part that has taken it @throws KernelSetError when none does */
-  #add(sandbox: string, place: Place, known: number | undefined): number {
+  #add(sandbox: string, place: EntryAddress, known: number | undefined): number {
     const name = this.#nameFor(place);
     const entry = { key: keyOf(place), comment: sandboxComment(sandbox) };
     if (!partLists.has(name)) {
@@ -172,25 +172,25 @@ class KernelEntries implements SandboxEntries {
     else this.#taken.set(key, count);
   }
 
-  #nameFor({ address }: Place): string {
+  #nameFor({ address }: EntryAddress): string {
     return setNames[`${this.#set}${familyOf(address)}`];
   }
 }
 
-function takenKey({ address }: Place, part: number): string {
+function takenKey({ address }: EntryAddress, part: number): string {
   return `${address} ${part}`;
 }
 
-function textOf({ address, bridge = "" }: Place): string {
+function textOf({ address, bridge = "" }: EntryAddress): string {
   return `${address} ${bridge}`;
 }
 
-function keyOf({ address, bridge }: Place): SetKey {
+function keyOf({ address, bridge }: EntryAddress): SetKey {
   const prefix = hostPrefix(address);
   return bridge === undefined ? { kind: "net", prefix } : { kind: "net-iface", prefix, iface: bridge };
 }
 
-function placeOf(key: SetKey): Place | undefined {
+function placeOf(key: SetKey): EntryAddress | undefined {
   if (key.kind === "net") return { address: key.prefix.address };
   return key.kind === "net-iface" ? { address: key.prefix.address, bridge: key.iface } : undefined;
 }

@@ -13,7 +13,7 @@ import type { IpAddress } from "../../core/model/address.ts";
 import { openPortTable } from "../../edge/kernel/nftables/host/port-table.ts";
 import type { FoundInside } from "../../edge/sandbox/addresses.ts";
 import { bridgesOf, openPorts, type Port, type Ports } from "../../edge/sandbox/ports/ports.ts";
-import { type Attempt, createAttempt, portsOf } from "./attempt.ts";
+import { createAttempt, portsOf, type TryFor } from "./attempt.ts";
 import { ForeignInterfaces } from "./foreign-interfaces.ts";
 import { PortGuards } from "./port-guards.ts";
 import { createSandboxEntries, type SandboxEntries } from "./sandbox-entries.ts";
@@ -73,7 +73,7 @@ interface Demand extends JudgedPorts {
 
 class KernelStandings implements Standings {
   readonly #options: StandingsOptions;
-  readonly #attempt: Attempt;
+  readonly #attempt: TryFor;
   readonly #guards: PortGuards;
   readonly #ports: Ports;
   readonly #guardedEntries: SandboxEntries;

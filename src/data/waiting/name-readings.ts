@@ -22,7 +22,7 @@ export interface NameReadingsOptions {
 }
 
 /** One that names wait for. */
-interface Reading {
+interface NameReading {
   readonly names: Set<string>;
   /** Undefined until it is asked for. */
   number: number | undefined;
@@ -36,9 +36,9 @@ const namesAtMost = 8_192;
 export class NameReadings {
   readonly #options: NameReadingsOptions;
   #askedAtMs = Number.NEGATIVE_INFINITY;
-  #current: Reading | undefined;
+  #current: NameReading | undefined;
   /** Waits for its second. */
-  #next: Reading | undefined;
+  #next: NameReading | undefined;
 
   constructor(options: NameReadingsOptions) {
     this.#options = options;
@@ -52,19 +52,19 @@ export class NameReadings {
   }
 
   /** One under way that was asked for this name a moment ago; what takes longer may have failed. */
-  #joinable(name: string): Reading | undefined {
+  #joinable(name: string): NameReading | undefined {
     const current = this.#current;
     if (current === undefined || !current.names.has(name) || this.#isOver(current)) return undefined;
     return this.#options.nowMs() - this.#askedAtMs < betweenMs ? current : undefined;
   }
 
-  #isOver({ number }: Reading): boolean {
+  #isOver({ number }: NameReading): boolean {
     return number !== undefined && this.#options.engine.isOver(number);
   }
 
-  #plan(): Reading {
+  #plan(): NameReading {
     const { nowMs, after, onFailure } = this.#options;
-    const reading: Reading = { names: new Set(), number: undefined };
+    const reading: NameReading = { names: new Set(), number: undefined };
     const leftMs = this.#askedAtMs + betweenMs - nowMs();
     if (leftMs <= 0) this.#begin(reading);
     else {
@@ -74,7 +74,7 @@ export class NameReadings {
     return reading;
   }
 
-  #begin(reading: Reading): void {
+  #begin(reading: NameReading): void {
     const { engine, nowMs, onFailure } = this.#options;
     if (this.#next === reading) this.#next = undefined;
     this.#current = reading;

@@ -17,19 +17,19 @@ import { createReceiver } from "../../planes/picture.ts";
 import type {
   AnyRequest,
   AskedServer,
+  AskersPacket,
   DataPlaneFindings,
   PathRequest,
   PlaneRequest,
   RequestHandlers,
   RequestName,
-  SentPacket,
 } from "../../planes/request-table.ts";
 import { readPath } from "../rehearse.ts";
-import type { Parts } from "./parts.ts";
+import type { PlaneParts } from "./parts.ts";
 import { usePicture } from "./picture-use.ts";
 
 /** Takes messages in the order in which they came. */
-export function createMessageTaker(parts: Parts): (message: ToDataPlane) => void {
+export function createMessageTaker(parts: PlaneParts): (message: ToDataPlane) => void {
   const handlers = createHandlers(parts);
   return (message) =>
     contain(
@@ -39,7 +39,7 @@ export function createMessageTaker(parts: Parts): (message: ToDataPlane) => void
 }
 
 /** Of each request: what it is answered. */
-function createHandlers(parts: Parts): RequestHandlers {
+function createHandlers(parts: PlaneParts): RequestHandlers {
   const receive = createReceiver();
   return {
     post: (picture) => usePicture(parts, receive(picture)),
@@ -57,7 +57,7 @@ function createHandlers(parts: Parts): RequestHandlers {
 
 /** In the same turn, where the handler has the answer at once. */
 function answer<Name extends RequestName>(
-  { telling }: Parts,
+  { telling }: PlaneParts,
   { requestId, name, asked }: PlaneRequest<Name>,
   handlers: RequestHandlers,
 ): void | Promise<void> {
@@ -67,7 +67,7 @@ function answer<Name extends RequestName>(
 }
 
 function hear(
-  { answerer, engine, pending, sandboxLayer, view }: Parts,
+  { answerer, engine, pending, sandboxLayer, view }: PlaneParts,
   message: Exclude<ToDataPlane, AnyRequest>,
 ): void {
   switch (message.kind) {
@@ -94,7 +94,7 @@ function hear(
   }
 }
 
-function refuse({ telling }: Parts, message: ToDataPlane, error: unknown): void {
+function refuse({ telling }: PlaneParts, message: ToDataPlane, error: unknown): void {
   if (!("requestId" in message)) {
     telling.failure(error);
     return;
@@ -104,7 +104,7 @@ function refuse({ telling }: Parts, message: ToDataPlane, error: unknown): void 
 }
 
 async function examine(
-  { answerer, sandboxLayer }: Parts,
+  { answerer, sandboxLayer }: PlaneParts,
   asks: readonly AskedServer[],
 ): Promise<DataPlaneFindings> {
   const query = canaryQuery();
@@ -123,7 +123,7 @@ async function examine(
 }
 
 function readPathOf(
-  { view, admission, answerer, sandboxLayer }: Parts,
+  { view, admission, answerer, sandboxLayer }: PlaneParts,
   { containerId, addresses, target, hosts }: PathRequest,
 ): Promise<PathReading> {
   const { index } = view;
@@ -147,7 +147,7 @@ function readPathOf(
 }
 
 /** Of containers on one guarded network there is nothing to tell. Lookups are answered between one and the next. */
-async function readWays({ view, sandboxLayer }: Parts): Promise<readonly ContainerWays[]> {
+async function readWays({ view, sandboxLayer }: PlaneParts): Promise<readonly ContainerWays[]> {
   const several = view.topology.containers.filter(({ running, endpoints }) => {
     const homes = endpoints.filter(({ networkId }) => view.subnetsOf(networkId).length > 0);
     return running && homes.length > 1;
@@ -164,13 +164,13 @@ async function readWays({ view, sandboxLayer }: Parts): Promise<readonly Contain
   return ways;
 }
 
-function cutOf({ view, sandboxLayer }: Parts, containerId: string): Cut {
+function cutOf({ view, sandboxLayer }: PlaneParts, containerId: string): Cut {
   const sandbox = view.index.sandboxOf(containerId);
   const cut = sandbox === undefined ? undefined : sandboxLayer?.cutOf(sandbox);
   return cut ?? "none";
 }
 
-function areOpen({ admission }: Parts, packets: readonly SentPacket[]): readonly boolean[] {
+function areOpen({ admission }: PlaneParts, packets: readonly AskersPacket[]): readonly boolean[] {
   return packets.map(
     ({ asker: source, destination, ipProtocol: protocol, port }) =>
       admission.secondsLeft({ source, destination, protocol, port }) !== undefined,
@@ -178,7 +178,7 @@ function areOpen({ admission }: Parts, packets: readonly SentPacket[]): readonly
 }
 
 function takeLeft(
-  { view, admission, cutFlows }: Parts,
+  { view, admission, cutFlows }: PlaneParts,
   addresses: readonly IpAddress[],
   rights: readonly KernelRight[],
 ): number {

@@ -7,7 +7,7 @@ import type { CutFlows } from "./open-flows.ts";
 import type { SandboxLayer } from "./sandbox-layer.ts";
 
 /** All that messages of the control plane are about. */
-export interface Parts extends BaseParts {
+export interface PlaneParts extends BaseParts {
   readonly answerer: Answerer;
   readonly cutFlows: CutFlows;
   readonly listeners: HostListeners;

@@ -5,14 +5,14 @@ import type { IpAddress } from "../../core/model/address.ts";
 import type { Picture } from "../../core/model/picture.ts";
 import { messageOf } from "../../errors.ts";
 import { epochOf } from "../../planes/picture.ts";
-import type { Parts } from "./parts.ts";
+import type { PlaneParts } from "./parts.ts";
 
 /**
  * Decides by a picture from now on; what it no longer allows is out of the kernel on return, but for flows that the kernel
  * does not let go: those are a problem, and no refusal of the picture, which is in use all the same.
  * @throws what else the kernel refuses
  */
-export function usePicture(parts: Parts, picture: Picture): void {
+export function usePicture(parts: PlaneParts, picture: Picture): void {
   const { view, pending, ownership, sandboxLayer, listeners, answerer, telling } = parts;
   view.usePicture(picture);
   pending.forgetTold(view.knowledge);
@@ -34,7 +34,7 @@ interface Uncut {
  * What is no longer allowed must find no door that is still open, so flows come after the sets.
  * @returns why flows go on that are to be cut: the kernel may refuse one for as long as it lasts
  */
-function rejudge({ view, admission, cutFlows, telling }: Parts, picture: Picture): Uncut | undefined {
+function rejudge({ view, admission, cutFlows, telling }: PlaneParts, picture: Picture): Uncut | undefined {
   let uncut: Uncut | undefined;
   const cut = (askers: ReadonlySet<IpAddress>): void => {
     let ended: readonly IpAddress[];

@@ -3,7 +3,7 @@
 import type { Presence } from "../../core/askers/knowledge.ts";
 import type { OpenQueue } from "../../core/queued-packet.ts";
 import { after } from "../../edge/host/every.ts";
-import { stampedSources, disownFlows } from "../../edge/kernel/flows/stamped.ts";
+import { disownFlows, stampedSources } from "../../edge/kernel/flows/stamped.ts";
 import { openKernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { createReadiness } from "../../edge/kernel/readiness.ts";
@@ -20,7 +20,7 @@ import { createEngineRequests } from "./engine-requests.ts";
 import { HostAddresses } from "./host-addresses.ts";
 import { createFlowCuts } from "./open-flows.ts";
 import { createOwnership } from "./ownership.ts";
-import type { Parts } from "./parts.ts";
+import type { PlaneParts } from "./parts.ts";
 import { PendingSandboxes } from "./pending-sandboxes.ts";
 import { SandboxLayer } from "./sandbox-layer.ts";
 import type { Telling } from "./telling.ts";
@@ -35,7 +35,7 @@ export async function startPlane(
   settings: DataPlaneSettings,
   telling: Telling,
   takeQuestions: () => Promise<OpenQueue | undefined>,
-): Promise<Parts> {
+): Promise<PlaneParts> {
   const { sandboxFolder, queueNumber, dnsPort } = settings;
   const parts = createBase(settings, telling, {
     addressesOf: (sandbox) => sandboxLayer?.addressesOf(sandbox),

@@ -1,7 +1,7 @@
 // Which sandboxes have an address, as their addresses were last read.
 
 import type { IpAddress } from "../../core/model/address.ts";
-import type { Attempt, Sandbox } from "./sandbox.ts";
+import type { ContainFor, Sandbox } from "./sandbox.ts";
 
 const none: ReadonlySet<string> = new Set();
 
@@ -10,7 +10,7 @@ export class AddressHolders {
   readonly #names = new Map<IpAddress, Set<string>>();
 
   /** @param onLost a sandbox no longer has it, or is gone; what it throws keeps nothing else back */
-  constructor(onLost: (address: IpAddress, sandbox: string) => void, attempt: Attempt) {
+  constructor(onLost: (address: IpAddress, sandbox: string) => void, attempt: ContainFor) {
     this.#onLost = (address, name) => attempt(name, () => onLost(address, name));
   }
 

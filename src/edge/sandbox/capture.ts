@@ -10,14 +10,14 @@ import { after } from "../host/every.ts";
 import { withNamespace } from "../kernel/netns.ts";
 import { lateCaptureOf } from "./flows/late-capture.ts";
 import type { PastFlows } from "./flows/past-flows.ts";
-import type { Attempt, Sandbox, TellOf } from "./sandbox.ts";
+import type { ContainFor, Sandbox, TellOf } from "./sandbox.ts";
 import { installSandboxTable } from "./tables/capture.ts";
 import { pinGateways } from "./tables/gateways.ts";
 import { closeInterfaces, holdInterfaces } from "./tables/interfaces.ts";
 import { removeSandboxTables } from "./tables/own-tables.ts";
 
 export interface CaptureOptions {
-  readonly attempt: Attempt;
+  readonly attempt: ContainFor;
   readonly tellOf: TellOf;
   readonly pastFlows: PastFlows;
   /** A sandbox was captured when its container may have been asking already. */

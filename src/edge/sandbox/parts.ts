@@ -10,12 +10,12 @@ import { createListening, type Listening } from "./lookups/listening.ts";
 import { createQuestions } from "./lookups/questions.ts";
 import type { SandboxesOptions } from "./options.ts";
 import { SandboxRegister } from "./register.ts";
-import type { Attempt, Sandbox, TellOf } from "./sandbox.ts";
+import type { ContainFor, Sandbox, TellOf } from "./sandbox.ts";
 import { UnopenedSandboxes } from "./unopened.ts";
 
-export interface Parts {
+export interface SandboxParts {
   readonly options: SandboxesOptions;
-  readonly attempt: Attempt;
+  readonly attempt: ContainFor;
   readonly tellOf: TellOf;
   readonly register: SandboxRegister;
   readonly unopened: UnopenedSandboxes;
@@ -25,10 +25,10 @@ export interface Parts {
   readonly classification: Classification;
 }
 
-export function createParts(options: SandboxesOptions): Parts {
+export function createParts(options: SandboxesOptions): SandboxParts {
   const { onProblem } = options;
   const tellOf: TellOf = (name) => (error) => onProblem(`sandbox ${name}: ${messageOf(error)}`);
-  const attempt: Attempt = (name, work) => contain(work, tellOf(name));
+  const attempt: ContainFor = (name, work) => contain(work, tellOf(name));
   const isLive = (sandbox: Sandbox): boolean => register.isLive(sandbox);
   const unopened = new UnopenedSandboxes();
   const register = new SandboxRegister({

@@ -57,7 +57,7 @@ export interface Sandbox {
 }
 
 /** Does what may fail for one sandbox: a failure is reported with its name, and goes no further. */
-export type Attempt = (name: string, work: () => void) => void;
+export type ContainFor = (name: string, work: () => void) => void;
 
 /** What reports a failure with the name of the sandbox that it was about. */
 export type TellOf = (name: string) => OnFailure;

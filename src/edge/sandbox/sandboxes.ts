@@ -7,13 +7,13 @@ import { contain } from "../../core/contain.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { Destination } from "../../core/path/way.ts";
 import { messageOf } from "../../errors.ts";
-import { type Route, readRoute } from "../kernel/netlink/routes.ts";
+import { type KernelRoute, readRoute } from "../kernel/netlink/routes.ts";
 import { isOfOtherUsers, withNamespace } from "../kernel/netns.ts";
 import { watchAddresses } from "./address-watch.ts";
 import { watchSandboxes } from "./folder/watch.ts";
 import { askInSandbox } from "./lookups/relay.ts";
 import type { SandboxesOptions } from "./options.ts";
-import { createParts, type Parts } from "./parts.ts";
+import { createParts, type SandboxParts } from "./parts.ts";
 import type { PortPair } from "./ports/offload-notes.ts";
 import { closeSandbox, cutSandbox, isSandboxCut, openSandbox, type Sandbox } from "./sandbox.ts";
 import { cutInside } from "./tables/cut.ts";
@@ -49,7 +49,7 @@ export interface Sandboxes {
   /** Gives back what was changed so. */
   giveBackChecksums(name: string): void;
   /** Which way it would send a packet; undefined when there is none of that name. @throws NetlinkError */
-  routeTo(name: string, destination: Destination): Route | undefined;
+  routeTo(name: string, destination: Destination): KernelRoute | undefined;
   /** Asks this question inside every guarded sandbox, as its container would. */
   probe(message: Uint8Array): Promise<readonly ProbedSandbox[]>;
   /** Asks a server from inside a sandbox; undefined when there is none of that name, or no answer came. */
@@ -132,7 +132,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
  * Nothing in here waits: when it returns, the sandbox is captured, or a problem says why it is not yet, and its ports are
  * known for its own.
  */
-function appear(parts: Parts, name: string, namespaceFd: number, fresh: boolean): void {
+function appear(parts: SandboxParts, name: string, namespaceFd: number, fresh: boolean): void {
   const { options, register, unopened } = parts;
   let isFirst = true;
   unopened.open({
@@ -150,7 +150,7 @@ function appear(parts: Parts, name: string, namespaceFd: number, fresh: boolean)
   });
 }
 
-function begin(parts: Parts, sandbox: Sandbox, isMet: boolean): void {
+function begin(parts: SandboxParts, sandbox: Sandbox, isMet: boolean): void {
   const { options, register, attempt, tellOf, capture, classification, listening } = parts;
   const { name, namespaceFd } = sandbox;
   register.add(sandbox);
@@ -171,7 +171,7 @@ function begin(parts: Parts, sandbox: Sandbox, isMet: boolean): void {
 }
 
 /** Whatever of it fails, its descriptors are closed. */
-async function forget(parts: Parts, name: string): Promise<void> {
+async function forget(parts: SandboxParts, name: string): Promise<void> {
   const { options, register, unopened, attempt, holders, listening } = parts;
   const sandbox = register.remove(name);
   if (sandbox === undefined) {
@@ -198,7 +198,7 @@ async function probe(sandboxes: readonly Sandbox[], message: Uint8Array): Promis
   );
 }
 
-async function releaseAll(parts: Parts): Promise<void> {
+async function releaseAll(parts: SandboxParts): Promise<void> {
   const { register, unopened, attempt, capture } = parts;
   for (const sandbox of register.values()) {
     attempt(sandbox.name, () => capture.release(sandbox));

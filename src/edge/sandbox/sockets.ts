@@ -151,14 +151,14 @@ function raiseLoopback(link: NetlinkSocket): void {
   link.receive(() => undefined);
 }
 
-interface Place {
+interface BoundAddress {
   readonly bytes: Uint8Array;
   /** 0 has the kernel choose. */
   readonly port: number;
 }
 
 /** Freely, because the loopback is the container's to spoil; and beside connections of one that was there before. */
-function boundSocket(type: number, opened: number[], { bytes, port }: Place): number {
+function boundSocket(type: number, opened: number[], { bytes, port }: BoundAddress): number {
   const what = `a DNS socket at ${resolverAddress} in a sandbox`;
   const fd = libc.socket(libc.AF_INET, type, 0, what);
   opened.push(fd);

@@ -11,7 +11,7 @@ import { FormerFlows } from "../../../src/data/sandboxes/former-flows.ts";
 import { createPresence } from "../../../src/data/waiting/presence.ts";
 import { createOwnership } from "../../../src/data/worker/ownership.ts";
 import { openConntrack } from "../../../src/edge/kernel/flows/conntrack.ts";
-import { stampedSources, disownFlows } from "../../../src/edge/kernel/flows/stamped.ts";
+import { disownFlows, stampedSources } from "../../../src/edge/kernel/flows/stamped.ts";
 import { monotonicMs } from "../../../src/edge/kernel/monotonic.ts";
 import { until } from "../../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../../support/namespace.ts";

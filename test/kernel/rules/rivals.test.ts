@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { Healing } from "../../../src/control/enforcement/healing.ts";
+import { WallHealing } from "../../../src/control/enforcement/healing.ts";
 import { ToldProblems } from "../../../src/control/reporter/told-problems.ts";
 import { createWall } from "../../../src/control/wall.ts";
 import { openKernelSets } from "../../../src/edge/kernel/ipset/kernel-sets.ts";
@@ -27,7 +27,7 @@ for (const backend of ["nft", "legacy"] as const)
     });
     const told = new ToldProblems(() => undefined);
     let putRight = 0;
-    const healing = new Healing({
+    const healing = new WallHealing({
       wall,
       reporter: {
         onProblem: (place, problem) => told.note(place, problem),

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { it } from "node:test";
 import { partSize } from "../../../src/core/firewall/sets.ts";
 import { type IpAddress, parsePrefix } from "../../../src/core/model/address.ts";
-import { createSandboxEntries, type Place } from "../../../src/data/sandboxes/sandbox-entries.ts";
+import { createSandboxEntries, type EntryAddress } from "../../../src/data/sandboxes/sandbox-entries.ts";
 import { applySets, createSets } from "../../../src/edge/kernel/ipset/desired-sets.ts";
 import { type KernelSets, openKernelSets } from "../../../src/edge/kernel/ipset/kernel-sets.ts";
 import { arePartsWide } from "../../../src/edge/kernel/ipset/parts.ts";
@@ -18,7 +18,7 @@ enterNamespaces(import.meta.url);
 const sets = openKernelSets();
 createSets(sets);
 const bridge = "br-plain";
-const place = (address: string): Place => ({ address: address as IpAddress, bridge });
+const place = (address: string): EntryAddress => ({ address: address as IpAddress, bridge });
 const control = (...addresses: string[]): boolean =>
   applySets(sets, {
     members: new Map([
@@ -117,7 +117,7 @@ it("one sandbox with an address on many bridges takes no place from others, and 
 it("tells as soon as rules must look through more than the first part, once until they need not", () => {
   let told = 0;
   const entries = createSandboxEntries(sets, "guarded", () => void told++);
-  const on = (count: number): readonly Place[] =>
+  const on = (count: number): readonly EntryAddress[] =>
     [...Array(count).keys()].map((index) => ({ ...place("198.19.6.2"), bridge: `br-${index}` }));
   const seen = [partSize, partSize + 1, partSize + 2, 1, partSize + 1, 0].map((count) => {
     entries.put("s5", on(count));

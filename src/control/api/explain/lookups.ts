@@ -21,7 +21,7 @@ import type { History } from "../../history/history.ts";
 import { type HostSources, insideNow } from "../context/host-now.ts";
 import type { InForce } from "../context/in-force.ts";
 
-export interface LookupSources extends HostSources {
+export interface ExplainedLookupSources extends HostSources {
   readonly sets: KernelSets;
   readonly history: Pick<History, "lookups" | "namesOf">;
 }
@@ -40,7 +40,7 @@ type Lookups = Pick<ExplainReport, "lookupDue" | "lookedUpBy">;
 export async function lookupsInForce(
   asked: ExplainedTarget,
   inForce: InForce,
-  sources: LookupSources,
+  sources: ExplainedLookupSources,
 ): Promise<Lookups> {
   const { target, explained } = asked;
   if (target.name !== undefined) return lookupDue(asked, target.name, inForce, sources);
@@ -55,7 +55,7 @@ async function lookupDue(
   { holder, reading, explained }: ExplainedTarget,
   name: string,
   { classification }: InForce,
-  { sets, history }: LookupSources,
+  { sets, history }: ExplainedLookupSources,
 ): Promise<Lookups> {
   const { hosts, packets, homes } = reading;
   if (explained.step !== "entry" || hosts.length > 0 || packets.some(({ isOpen }) => isOpen)) return {};
@@ -75,7 +75,7 @@ async function holdsName(
   { id, endpoints }: Container,
   name: string,
   sets: KernelSets,
-  history: LookupSources["history"],
+  history: ExplainedLookupSources["history"],
 ): Promise<boolean> {
   const askers = new Set(endpoints.flatMap(({ addresses }) => addresses));
   const namesOf = namesReader(history.namesOf);
@@ -97,7 +97,7 @@ interface TriedAddress extends Pick<ExplainedTarget, "holder" | "target"> {
 function lookedUpBy(
   { holder, target, network, destination }: TriedAddress,
   inForce: InForce,
-  { history, ...host }: LookupSources,
+  { history, ...host }: ExplainedLookupSources,
 ): Lookups {
   const { classification, topology, quarantine, uptimeMs } = inForce;
   const addresses = holder.endpoints.find(({ networkId }) => networkId === network.id)?.addresses ?? [];

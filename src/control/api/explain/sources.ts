@@ -11,9 +11,9 @@ import type { PathRequest } from "../../../planes/request-table.ts";
 import { type ApiParts, planeOf } from "../context/api-parts.ts";
 import { thisHost } from "../context/host-now.ts";
 import type { InKernelSources } from "./in-kernel.ts";
-import type { LookupSources } from "./lookups.ts";
+import type { ExplainedLookupSources } from "./lookups.ts";
 
-export interface ExplanationSources extends LookupSources, InKernelSources {
+export interface ExplanationSources extends ExplainedLookupSources, InKernelSources {
   /** What the data plane knows. */
   readonly readPath: (path: PathRequest) => Promise<PathReading>;
   /** The text of a container's own /etc/hosts; undefined where it cannot be read. */

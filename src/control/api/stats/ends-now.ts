@@ -17,7 +17,7 @@ import { type NamesOf, neighbourLookup } from "../../../core/suggest/neighbour-l
 import { connectionOf, type SeenConnection } from "../../../core/suggest/observed.ts";
 import { epochMs } from "../../../edge/kernel/monotonic.ts";
 import type { DataPlaneLink } from "../../../planes/link.ts";
-import type { SentPacket } from "../../../planes/request-table.ts";
+import type { AskersPacket } from "../../../planes/request-table.ts";
 import type { History } from "../../history/history.ts";
 import type { EndOf } from "../../reporter.ts";
 import { type HostSources, insideNow } from "../context/host-now.ts";
@@ -67,7 +67,7 @@ class Ends {
   constructor(
     inForce: InForce,
     { history, leastLeaseSeconds, ...host }: EndSources,
-    isOpen: (packet: SentPacket) => boolean,
+    isOpen: (packet: AskersPacket) => boolean,
   ) {
     const { classification, topology, quarantine, uptimeMs } = inForce;
     const inside = { ...insideNow({ topology }, host, quarantine), isOpen };

@@ -6,18 +6,18 @@ import { familyOf } from "../../../core/model/address.ts";
 import { shortId, type Topology } from "../../../core/model/topology.ts";
 import { connectionOf } from "../../../core/suggest/observed.ts";
 import type { DataPlaneLink } from "../../../planes/link.ts";
-import type { SentPacket } from "../../../planes/request-table.ts";
+import type { AskersPacket } from "../../../planes/request-table.ts";
 
 /** Tells it of each packet as it was sent, and as its container would send it by another of its networks. */
 export async function readOpen(
   denied: readonly DeniedRecord[],
   { containers }: Topology,
   areOpen: DataPlaneLink["areOpen"],
-): Promise<(packet: SentPacket) => boolean> {
+): Promise<(packet: AskersPacket) => boolean> {
   const addresses = new Map(
     containers.map(({ id, endpoints }) => [shortId(id), endpoints.flatMap((each) => each.addresses)]),
   );
-  const packets = new Map<string, SentPacket>();
+  const packets = new Map<string, AskersPacket>();
   for (const record of denied) {
     const { asker, container, destination, ipProtocol, port } = connectionOf(record);
     const own = addresses.get(container?.id ?? "") ?? [];
@@ -33,6 +33,6 @@ export async function readOpen(
   return (packet) => passing.has(keyOf(packet));
 }
 
-function keyOf({ asker, destination, ipProtocol, port }: SentPacket): string {
+function keyOf({ asker, destination, ipProtocol, port }: AskersPacket): string {
   return `${asker} ${destination} ${ipProtocol} ${port}`;
 }

@@ -10,7 +10,7 @@ import type { Upstream } from "../../model/upstream.ts";
 export type Choice = readonly Upstream[] | undefined;
 
 /** A container or address that looks names up, with all its addresses. */
-export interface Asker {
+export interface CircleAsker {
   readonly id: string;
   /** In words, after "is". */
   readonly description: string;
@@ -26,13 +26,13 @@ export interface AskersInput {
 }
 
 /** The asker at an address and port, among those whose lookups come to us. */
-export type AskerAt = (address: IpAddress, port: number) => Asker | undefined;
+export type AskerAt = (address: IpAddress, port: number) => CircleAsker | undefined;
 
 export function findAskers({ topology, guarded, own }: AskersInput): AskerAt {
   const byId = new Map(guarded.map((network) => [network.id, network]));
   const networkAt = networkFinder(guarded);
-  const byAddress = new Map<IpAddress, Asker>();
-  const published: { readonly address: IpAddress; readonly port: number; readonly asker: Asker }[] = [];
+  const byAddress = new Map<IpAddress, CircleAsker>();
+  const published: { readonly address: IpAddress; readonly port: number; readonly asker: CircleAsker }[] = [];
   for (const container of topology.containers) {
     const asker = askerOf(container, byId);
     if (asker === undefined) continue;
@@ -57,7 +57,10 @@ export function findAskers({ topology, guarded, own }: AskersInput): AskerAt {
 
 const loopback = ["127.0.0.0/8", "::1/128"].flatMap((text) => parsePrefix(text) ?? []);
 
-function askerOf(container: Container, guarded: ReadonlyMap<string, GuardedNetwork>): Asker | undefined {
+function askerOf(
+  container: Container,
+  guarded: ReadonlyMap<string, GuardedNetwork>,
+): CircleAsker | undefined {
   const networks = container.endpoints.flatMap(({ networkId }) => guarded.get(networkId) ?? []);
   const [first] = networks;
   if (first === undefined) return undefined;

@@ -3,7 +3,7 @@
 
 import type { IpAddress } from "../../model/address.ts";
 import type { Upstream } from "../../model/upstream.ts";
-import type { Asker, AskerAt, Choice } from "./askers.ts";
+import type { AskerAt, Choice, CircleAsker } from "./askers.ts";
 
 export interface ResolverGraphInput {
   readonly askerAt: AskerAt;
@@ -64,7 +64,7 @@ export class ResolverGraph {
   }
 
   /** The askers that a resolver is, or asks. */
-  #askersBehind(upstream: Upstream): readonly Asker[] {
+  #askersBehind(upstream: Upstream): readonly CircleAsker[] {
     return placesOf(upstream).flatMap((address) => this.#askerAt(address, upstream.port) ?? []);
   }
 

@@ -7,7 +7,7 @@ import type { Rule } from "./table.ts";
 import { returnIt } from "./target.ts";
 
 /** By table: its built-in chains that are not there, and `table` where it is not there itself. */
-export type Missing = ReadonlyMap<string, readonly string[]>;
+export type MissingChains = ReadonlyMap<string, readonly string[]>;
 
 export const tableItself = "table";
 
@@ -16,7 +16,7 @@ export function madeRule(what: string): Rule {
 }
 
 /** By table, what was missing before us by the marks that are in it. */
-export function readMade(observed: Observed): Missing {
+export function readMade(observed: Observed): MissingChains {
   return new Map([...observed].map(([table, content]) => [table, madeIn(content)]));
 }
 

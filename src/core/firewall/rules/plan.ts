@@ -2,7 +2,7 @@
 // replaced as a whole; in built-in chains we touch only our own jumps.
 
 import { chainNames } from "../names.ts";
-import { type Missing, madeIn, madeRule } from "./made.ts";
+import { type MissingChains, madeIn, madeRule } from "./made.ts";
 import {
   type Observed,
   type ObservedChain,
@@ -24,7 +24,7 @@ const nothing: ObservedTable = { own: new Map(), hooks: new Map() };
 export function planRules(
   desired: readonly Table[],
   observed: Observed,
-  missing: Missing = new Map(),
+  missing: MissingChains = new Map(),
 ): string {
   const names = new Set<string>([...desired.map((table) => table.name), ...observed.keys()]);
   const parts = [...names].map((name) => {

@@ -24,7 +24,7 @@ export interface Lists {
 }
 
 /** Whose lists they are, and where they count. */
-interface Place {
+interface ListOwner {
   readonly target: OverrideTarget;
   readonly lists: readonly EntryList[];
   /** What counts beside them, on each network by itself. */
@@ -39,16 +39,17 @@ export function findIdle(topology: Topology, lists: Lists): readonly IdleEntry[]
   );
 }
 
-function placesOf({ networks, containers }: Topology, { guarded, services }: Lists): readonly Place[] {
+function placesOf({ networks, containers }: Topology, { guarded, services }: Lists): readonly ListOwner[] {
   const byId = new Map(networks.map((network) => [network.id, network]));
   const guardedById = new Map(guarded.map((network) => [network.id, network]));
   const containersById = new Map(containers.map((container) => [container.id, container]));
-  const networksOf = (ids: readonly string[]): Place["networks"] => ids.flatMap((id) => byId.get(id) ?? []);
+  const networksOf = (ids: readonly string[]): ListOwner["networks"] =>
+    ids.flatMap((id) => byId.get(id) ?? []);
   return [
-    ...guarded.map(({ id, name, lists }): Place => {
+    ...guarded.map(({ id, name, lists }): ListOwner => {
       return { target: { kind: "network", name }, lists, beside: [[]], networks: networksOf([id]) };
     }),
-    ...services.map(({ containerId, name, lists }): Place => {
+    ...services.map(({ containerId, name, lists }): ListOwner => {
       const endpoints = containersById.get(containerId)?.endpoints ?? [];
       const ids = endpoints.map(({ networkId }) => networkId);
       const beside = ids.flatMap((id) => {
@@ -61,7 +62,7 @@ function placesOf({ networks, containers }: Topology, { guarded, services }: Lis
 }
 
 /** What `allow` grants, and `!` takes away again. */
-function tellOutdone({ lists, beside }: Place): readonly string[] {
+function tellOutdone({ lists, beside }: ListOwner): readonly string[] {
   const allowed = lists.filter(({ source }) => overrideAt(source)?.entry.startsWith("!") === false);
   if (allowed.length === 0) return [];
   const own = allowed.map(({ source, entries }) => ({ word: source, entries }));
@@ -80,7 +81,7 @@ function tellOutdone({ lists, beside }: Place): readonly string[] {
 }
 
 /** What is taken away of a network that the containers are on themselves. */
-function tellNeighbours({ lists, networks }: Place): readonly string[] {
+function tellNeighbours({ lists, networks }: ListOwner): readonly string[] {
   return lists.flatMap((list) =>
     negatedOf(list).flatMap((entry) => {
       if (entry.kind !== "prefix") return [];

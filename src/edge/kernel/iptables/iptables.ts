@@ -3,7 +3,7 @@
 
 import { planEngineHold } from "../../../core/firewall/engine-hold.ts";
 import { setNames } from "../../../core/firewall/names.ts";
-import type { Missing } from "../../../core/firewall/rules/made.ts";
+import type { MissingChains } from "../../../core/firewall/rules/made.ts";
 import { parseSave } from "../../../core/firewall/rules/observed.ts";
 import type { TableName } from "../../../core/firewall/rules/parts.ts";
 import { planRules, tablesOf } from "../../../core/firewall/rules/plan.ts";
@@ -169,7 +169,7 @@ class RestoredRules implements Iptables {
       : this.#remembered.look(family, desired);
   }
 
-  #missingFor(family: Family, desired: readonly Table[]): Missing | undefined {
+  #missingFor(family: Family, desired: readonly Table[]): MissingChains | undefined {
     return this.#remembered?.missingFor(family, desired);
   }
 

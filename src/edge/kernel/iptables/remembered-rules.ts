@@ -2,7 +2,7 @@
 // the bytes, iptables-save need not run: it takes long, and an open door stands open meanwhile.
 
 import { chainNames } from "../../../core/firewall/names.ts";
-import { findUnusedChains, type Missing, readMade } from "../../../core/firewall/rules/made.ts";
+import { findUnusedChains, type MissingChains, readMade } from "../../../core/firewall/rules/made.ts";
 import { type Observed, parseSave } from "../../../core/firewall/rules/observed.ts";
 import type { Table } from "../../../core/firewall/rules/table.ts";
 import type { Family } from "../../../core/model/address.ts";
@@ -53,7 +53,7 @@ export class RememberedRules {
   }
 
   /** What was missing before us: by what is now, and by marks that may have been flushed. */
-  missingFor(family: Family, desired: readonly Table[]): Missing {
+  missingFor(family: Family, desired: readonly Table[]): MissingChains {
     const marked = readMade(this.#known.get(family)?.observed ?? new Map());
     return new Map(
       [...findMissing(family, desired)].map(([table, parts]) => [

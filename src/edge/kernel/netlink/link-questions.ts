@@ -1,13 +1,19 @@
 // Questions to rtnetlink about a single interface or namespace.
 
-import { type Link, readLinkEvent, readNamespaceId, writeGetLink, writeGetNamespaceId } from "./links.ts";
+import {
+  type KernelLink,
+  readLinkEvent,
+  readNamespaceId,
+  writeGetLink,
+  writeGetNamespaceId,
+} from "./links.ts";
 import { isInterfaceMissing, isMissing } from "./refusal.ts";
 import type { NetlinkSocket } from "./socket.ts";
 
 /** The interface of that index in the socket's namespace; undefined when there is none. @throws NetlinkError */
-export function askLink(socket: NetlinkSocket, index: number): Link | undefined {
+export function askLink(socket: NetlinkSocket, index: number): KernelLink | undefined {
   writeGetLink(socket.writer.reset(), index);
-  let found: Link | undefined;
+  let found: KernelLink | undefined;
   try {
     socket.request("an interface", (message) => {
       const event = readLinkEvent(message);

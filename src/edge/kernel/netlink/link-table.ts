@@ -1,25 +1,25 @@
 // The host's interfaces, as the kernel has told of them so far.
 
-import type { Link, LinkEvent } from "./links.ts";
+import type { KernelLink, LinkEvent } from "./links.ts";
 
 export interface LinkChanges {
-  readonly changed: readonly Link[];
+  readonly changed: readonly KernelLink[];
   /** Indexes. */
   readonly gone: readonly number[];
 }
 
 export class LinkTable {
-  readonly #links = new Map<number, Link>();
-  #changed = new Map<number, Link>();
+  readonly #links = new Map<number, KernelLink>();
+  #changed = new Map<number, KernelLink>();
   #gone = new Set<number>();
 
   /** By index. */
-  get links(): ReadonlyMap<number, Link> {
+  get links(): ReadonlyMap<number, KernelLink> {
     return this.#links;
   }
 
   /** Takes a whole list, in place of what was known. */
-  replace(listed: ReadonlyMap<number, Link>): void {
+  replace(listed: ReadonlyMap<number, KernelLink>): void {
     for (const index of [...this.#links.keys()]) if (!listed.has(index)) this.#remove(index);
     for (const link of listed.values()) this.#put(link);
   }
@@ -31,7 +31,7 @@ export class LinkTable {
   }
 
   /** Takes one that was asked for, which is no change. */
-  set(link: Link): void {
+  set(link: KernelLink): void {
     this.#links.set(link.index, link);
   }
 
@@ -43,7 +43,7 @@ export class LinkTable {
     return changes;
   }
 
-  #put(link: Link): void {
+  #put(link: KernelLink): void {
     if (same(link, this.#links.get(link.index))) return;
     this.#links.set(link.index, link);
     this.#changed.set(link.index, link);
@@ -57,7 +57,7 @@ export class LinkTable {
 }
 
 /** How links stand after an event. */
-function consequences(event: LinkEvent, links: ReadonlyMap<number, Link>): readonly Link[] {
+function consequences(event: LinkEvent, links: ReadonlyMap<number, KernelLink>): readonly KernelLink[] {
   switch (event.kind) {
     case "link":
       return [event.link];
@@ -76,7 +76,7 @@ function consequences(event: LinkEvent, links: ReadonlyMap<number, Link>): reado
   }
 }
 
-function same(one: Link, other: Link | undefined): boolean {
+function same(one: KernelLink, other: KernelLink | undefined): boolean {
   return (
     other !== undefined &&
     one.index === other.index &&

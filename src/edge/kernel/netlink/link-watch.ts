@@ -5,7 +5,7 @@ import { DockerwallError } from "../../../errors.ts";
 import type { Readiness } from "../readiness.ts";
 import { askLink, askNamespaceId } from "./link-questions.ts";
 import { type LinkChanges, LinkTable } from "./link-table.ts";
-import { type Link, readLinkEvent, writeGetLinks } from "./links.ts";
+import { type KernelLink, readLinkEvent, writeGetLinks } from "./links.ts";
 import { NETLINK_ROUTE, type NetlinkSocket, openNetlink } from "./socket.ts";
 
 const RTMGRP_LINK = 1;
@@ -20,7 +20,7 @@ export interface LinkWatchOptions {
 
 export interface LinkWatch {
   /** By index; as they were at the last look(). */
-  readonly links: ReadonlyMap<number, Link>;
+  readonly links: ReadonlyMap<number, KernelLink>;
   /**
    * Takes in what the kernel has told of meanwhile, without waiting.
    * @returns what has changed since the last look that succeeded
@@ -28,7 +28,7 @@ export interface LinkWatch {
    */
   look(): LinkChanges;
   /** Asks for one anew: the kernel does not tell when the other end of a pair goes elsewhere. */
-  ask(index: number): Link | undefined;
+  ask(index: number): KernelLink | undefined;
   /** The host's number for a namespace; undefined while it has none: no interface of it leads to the host. */
   namespaceId(namespaceFd: number): number | undefined;
   close(): void;
@@ -83,8 +83,8 @@ export function watchLinks({ readiness, onEvent }: LinkWatchOptions): LinkWatch 
 }
 
 /** All interfaces, by index. A reading that fails must not make ports seem to be gone. */
-function listLinks(questions: NetlinkSocket): ReadonlyMap<number, Link> {
-  const listed = new Map<number, Link>();
+function listLinks(questions: NetlinkSocket): ReadonlyMap<number, KernelLink> {
+  const listed = new Map<number, KernelLink>();
   writeGetLinks(questions.writer.reset());
   questions.dump(
     "the host's interfaces",

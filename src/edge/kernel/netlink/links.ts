@@ -43,7 +43,7 @@ const INDEX_AT = 4;
 const GENERIC_HEADER = 4;
 
 /** One interface. */
-export interface Link {
+export interface KernelLink {
   readonly index: number;
   readonly name: string;
   /** `veth`, `bridge`, `vlan`, …; undefined for hardware. */
@@ -59,7 +59,7 @@ export interface Link {
 }
 
 export type LinkEvent =
-  | { readonly kind: "link"; readonly link: Link }
+  | { readonly kind: "link"; readonly link: KernelLink }
   /** It is gone, or has gone to the namespace of that number. */
   | { readonly kind: "gone"; readonly index: number; readonly to: number | undefined }
   /** No namespace has this number any more; another may get it. */

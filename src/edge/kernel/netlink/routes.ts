@@ -8,7 +8,7 @@ import type { Destination } from "../../../core/path/way.ts";
 import { AF_INET, AF_INET6 } from "../libc.ts";
 import { withNamespace } from "../netns.ts";
 import { askLink } from "./link-questions.ts";
-import type { Link } from "./links.ts";
+import type { KernelLink } from "./links.ts";
 import {
   eachAttribute,
   type NetlinkMessage,
@@ -40,20 +40,20 @@ const noWay: ReadonlySet<number> = new Set([
   constants.errno.EINVAL,
 ]);
 
-export type Route =
+export type KernelRoute =
   | { readonly kind: "inside" }
   | { readonly kind: "none" }
   /** `toAll`: broadcast, or multicast. */
-  | { readonly kind: "device"; readonly source: IpAddress; readonly link: Link; readonly toAll?: true };
+  | { readonly kind: "device"; readonly source: IpAddress; readonly link: KernelLink; readonly toAll?: true };
 
 /** The way from a sandbox to a destination. @throws NetlinkError */
-export function readRoute(namespaceFd: number, destination: Destination): Route {
+export function readRoute(namespaceFd: number, destination: Destination): KernelRoute {
   return withNamespace(namespaceFd, () =>
     withNetlink(NETLINK_ROUTE, "routes of a sandbox", (socket) => askRoute(socket, destination)),
   );
 }
 
-function askRoute(socket: NetlinkSocket, destination: Destination): Route {
+function askRoute(socket: NetlinkSocket, destination: Destination): KernelRoute {
   writeQuestion(socket, destination);
   let found: Found | undefined;
   try {

@@ -1,7 +1,7 @@
 // iptables-nft creates tables and built-in chains when the first rule goes in, and never removes one. Those that were
 // created for our rules go with them, unless other software has put something in.
 
-import { type Missing, tableItself, type UnusedChains } from "../../../core/firewall/rules/made.ts";
+import { type MissingChains, tableItself, type UnusedChains } from "../../../core/firewall/rules/made.ts";
 import type { Table } from "../../../core/firewall/rules/table.ts";
 import type { Family } from "../../../core/model/address.ts";
 import { isInUse, isMissing } from "../netlink/refusal.ts";
@@ -9,7 +9,7 @@ import { NETLINK_NETFILTER, type NetlinkSocket, withNetlink } from "../netlink/s
 import { writeBatch, writeDeleteEmpty, writeGetPart } from "./write.ts";
 
 /** Which tables and built-in chains the rules need and nobody has made yet; iptables-save shows all of a table. */
-export function findMissing(family: Family, desired: readonly Table[]): Missing {
+export function findMissing(family: Family, desired: readonly Table[]): MissingChains {
   return withNetlink(NETLINK_NETFILTER, "tables", (socket) => {
     const lacks = (table: string, chain?: string): boolean => !exists(socket, family, table, chain);
     return new Map(

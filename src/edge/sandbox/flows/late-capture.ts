@@ -2,11 +2,15 @@
 
 import type { LateCapture } from "../../../core/askers/late-captures.ts";
 import { withNamespace } from "../../kernel/netns.ts";
-import type { Attempt, Sandbox } from "../sandbox.ts";
+import type { ContainFor, Sandbox } from "../sandbox.ts";
 import { hasAskedPast } from "./resolver-flows.ts";
 
 /** @param mayEngineAsk whether the engine may be asking a resolver in the network namespace of the calling thread */
-export function lateCaptureOf(sandbox: Sandbox, attempt: Attempt, mayEngineAsk: () => boolean): LateCapture {
+export function lateCaptureOf(
+  sandbox: Sandbox,
+  attempt: ContainFor,
+  mayEngineAsk: () => boolean,
+): LateCapture {
   /** What cannot be told may be so. */
   function isOrMayBe(ask: () => boolean): boolean {
     let answer = true;

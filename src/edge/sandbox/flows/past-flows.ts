@@ -2,7 +2,7 @@
 
 import { after } from "../../host/every.ts";
 import { withNamespace } from "../../kernel/netns.ts";
-import type { Attempt, Sandbox, TellOf } from "../sandbox.ts";
+import type { ContainFor, Sandbox, TellOf } from "../sandbox.ts";
 import { forgetFlowsPast } from "./resolver-flows.ts";
 
 const betweenForgettingMs = 25;
@@ -18,7 +18,7 @@ export interface PastFlows {
 export function createPastFlows(options: {
   readonly isLive: (sandbox: Sandbox) => boolean;
   /** Tells of what fails, and goes on. */
-  readonly attempt: Attempt;
+  readonly attempt: ContainFor;
   readonly tellOf: TellOf;
 }): PastFlows {
   const due: Sandbox[] = [];

@@ -1,7 +1,7 @@
 // Whose each port of the host is, by what the kernel has told of the host's interfaces. Once a sandbox's, a port stays
 // that sandbox's until it is gone.
 
-import type { Link } from "../../kernel/netlink/links.ts";
+import type { KernelLink } from "../../kernel/netlink/links.ts";
 
 export class PortOwners {
   readonly #sandboxIn: (namespaceId: number) => string | undefined;
@@ -15,7 +15,7 @@ export class PortOwners {
   }
 
   /** An interface has come, or has changed. @returns the sandbox whose ports are others now */
-  place(link: Link): string | undefined {
+  place(link: KernelLink): string | undefined {
     const owner = this.#owners.get(link.index);
     if (owner !== undefined) return owner;
     if (link.kind !== "veth") return undefined;

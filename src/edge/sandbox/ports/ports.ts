@@ -6,7 +6,7 @@ import { contained, type OnFailure } from "../../../core/contain.ts";
 import { messageOf } from "../../../errors.ts";
 import { after } from "../../host/every.ts";
 import { type LinkWatch, watchLinks } from "../../kernel/netlink/link-watch.ts";
-import type { Link } from "../../kernel/netlink/links.ts";
+import type { KernelLink } from "../../kernel/netlink/links.ts";
 import type { Readiness } from "../../kernel/readiness.ts";
 import { PortChanges } from "./changes.ts";
 import { SandboxNamespaces } from "./namespaces.ts";
@@ -204,7 +204,7 @@ class KernelPorts implements Ports {
     }
   }
 
-  #place(link: Link): void {
+  #place(link: KernelLink): void {
     const owner = this.#owners.place(link);
     if (owner !== undefined) this.#changes.touch(owner);
     if (link.kind === "bridge") this.#touchPortsOf(link.index);
@@ -216,7 +216,7 @@ class KernelPorts implements Ports {
       if (this.#watch.links.get(index)?.master === bridge) this.#changes.touch(owner);
   }
 
-  #masterOf(link: Link | undefined): Link | undefined {
+  #masterOf(link: KernelLink | undefined): KernelLink | undefined {
     return link?.master === undefined ? undefined : this.#watch.links.get(link.master);
   }
 

@@ -17,21 +17,21 @@ const maxMessageBytes = 65_535;
 const mediaType = "application/dns-message";
 
 /** Where queries are posted to. */
-export interface Endpoint {
+export interface HttpsEndpoint {
   readonly authority: string;
   readonly path: string;
 }
 
 export class HttpsConnection {
   readonly #session: ClientHttp2Session;
-  readonly #endpoint: Endpoint;
+  readonly #endpoint: HttpsEndpoint;
   readonly #muteWatch: MuteWatch;
   /** Requests that the server owes an answer to. */
   #waiting = 0;
   #proven = false;
 
   /** @param onLeave called when nothing more may be asked on it; more often than once is no error */
-  constructor(session: ClientHttp2Session, endpoint: Endpoint, onLeave: () => void) {
+  constructor(session: ClientHttp2Session, endpoint: HttpsEndpoint, onLeave: () => void) {
     this.#session = session;
     this.#endpoint = endpoint;
     const end = (): void => session.destroy();

@@ -9,12 +9,12 @@ import { bracketed } from "../../../core/model/address.ts";
 import type { Upstream, UpstreamTls } from "../../../core/model/upstream.ts";
 import type { TcpAsker } from "../tcp.ts";
 import { askRevocably, connectionOptions, type EncryptedChannel } from "./channel.ts";
-import { type Endpoint, HttpsConnection } from "./https-connection.ts";
+import { HttpsConnection, type HttpsEndpoint } from "./https-connection.ts";
 
 /** Makes a channel; nothing is connected before the first query. */
 export function createHttpsChannel(upstream: Upstream, tls: UpstreamTls, path: string): EncryptedChannel {
   const host = bracketed(upstream.address);
-  const endpoint: Endpoint = { authority: tls.serverName ?? host, path };
+  const endpoint: HttpsEndpoint = { authority: tls.serverName ?? host, path };
   let current: HttpsConnection | undefined;
   let closed = false;
 

@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { createUninstall, uninstall } from "../../../../src/control/api/uninstall.ts";
 import { runInStates } from "../../../../src/control/commands-in-state.ts";
 import { createDataPlanePlace } from "../../../../src/control/daemon/data-plane.ts";
-import type { Parts } from "../../../../src/control/daemon/parts.ts";
+import type { DaemonParts } from "../../../../src/control/daemon/parts.ts";
 import { stop } from "../../../../src/control/daemon/stop.ts";
 import { createTakeDown, type TakeDown } from "../../../../src/control/daemon/take-down.ts";
 import { createLifecycle } from "../../../../src/control/lifecycle.ts";
@@ -16,7 +16,7 @@ interface Started {
   readonly takeDown: TakeDown;
   /** What was done, and what was logged. */
   readonly happened: string[];
-  readonly parts: Parts;
+  readonly parts: DaemonParts;
   /** What is in the kernel. */
   readonly kernel: Set<string>;
 }
@@ -41,7 +41,7 @@ function start({ keeps }: { readonly keeps: Set<string> }): Started {
     kernel.delete(part);
   };
   const acting = new DisposableStack();
-  const enforcement = { idle: async () => undefined } as Parts["enforcement"];
+  const enforcement = { idle: async () => undefined } as DaemonParts["enforcement"];
   const removals = [...kernel].map(remove);
   const takeDown = createTakeDown({ acting, enforcement, dataPlane, log, removals });
   const lifecycle = createLifecycle(
@@ -52,7 +52,7 @@ function start({ keeps }: { readonly keeps: Set<string> }): Started {
   lifecycle.become("uninstalling");
   const nextEngine = { hold: async () => false };
   const parts = { acting, config: { hold: true }, enforcement, lifecycle, log, nextEngine };
-  return { takeDown, happened, parts: parts as unknown as Parts, kernel };
+  return { takeDown, happened, parts: parts as unknown as DaemonParts, kernel };
 }
 
 const told = /^not everything was removed; run dockerwall uninstall again:\n/;
@@ -115,7 +115,7 @@ describe("an uninstall and a stop", () => {
         lifecycle,
         dataPlane: { current: () => ({ flush }) },
         history: { keep: () => happened.push("kept") },
-      } as unknown as Parts,
+      } as unknown as DaemonParts,
       takeDown,
     );
     assert.match(String(await asked.promise), /the daemon is stopping/);

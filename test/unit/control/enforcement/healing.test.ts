@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import { Healing } from "../../../../src/control/enforcement/healing.ts";
+import { WallHealing } from "../../../../src/control/enforcement/healing.ts";
 import type { ChangedRules } from "../../../../src/edge/kernel/firewall.ts";
 
 let happened: string[];
 let changed: readonly ChangedRules[] | Error;
 let mayWork: boolean;
-let healing: Healing;
+let healing: WallHealing;
 let nowMs: number;
 
 beforeEach(() => {
@@ -16,7 +16,7 @@ beforeEach(() => {
   changed = ([4, 6] as const).map((family) => ({ family, tables: ["raw"] }));
   mayWork = true;
   nowMs = 0;
-  healing = new Healing({
+  healing = new WallHealing({
     wall: {
       applyRules: async () => {
         if (changed instanceof Error) throw changed;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import { createMessageTaker } from "../../../../src/data/worker/messages.ts";
-import type { Parts } from "../../../../src/data/worker/parts.ts";
+import type { PlaneParts } from "../../../../src/data/worker/parts.ts";
 import { describeCut, usePicture } from "../../../../src/data/worker/picture-use.ts";
 import type { FromDataPlane } from "../../../../src/planes/messages.ts";
 import { runningContainer } from "../../../support/topologies.ts";
@@ -55,7 +55,7 @@ for (const [what, isFlow, expected] of [
         tell: (message: FromDataPlane) =>
           order.push(message.kind === "problem" ? `problem: ${message.problem}` : message.kind),
       },
-    } as unknown as Parts;
+    } as unknown as PlaneParts;
     createMessageTaker(parts)({
       kind: "request",
       requestId: 1,
@@ -76,7 +76,7 @@ test("a sandbox is settled when the names of its picture are known, and what wai
     sandboxLayer: { usePicture: does("sandboxes") },
     listeners: { follow: nothing },
     answerer: { useTopology: does("names"), reconsider: does("lookups") },
-  } as unknown as Parts;
+  } as unknown as PlaneParts;
   usePicture(parts, empty);
   assert.deepEqual(order, ["names", "rights", "sandboxes", "lookups"]);
 });

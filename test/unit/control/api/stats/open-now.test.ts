@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { readOpen } from "../../../../../src/control/api/stats/open-now.ts";
 import type { DeniedRecord } from "../../../../../src/core/journal/denied-record.ts";
 import type { IpAddress } from "../../../../../src/core/model/address.ts";
-import type { SentPacket } from "../../../../../src/planes/request-table.ts";
+import type { AskersPacket } from "../../../../../src/planes/request-table.ts";
 import { runningContainer } from "../../../../support/topologies.ts";
 
 const web = runningContainer("web", "home", "198.19.1.2");
@@ -23,7 +23,7 @@ function recordOf(protocol: number, port: number, owner: DeniedRecord["owner"]):
 }
 
 const owner = { name: "web", containerId: "web", networkId: "home" };
-const text = ({ asker, destination, ipProtocol, port }: SentPacket): string =>
+const text = ({ asker, destination, ipProtocol, port }: AskersPacket): string =>
   `${asker} ${destination} ${ipProtocol} ${port}`;
 
 test("each packet is asked about once, from every address of its container, and ICMP without a port", async () => {

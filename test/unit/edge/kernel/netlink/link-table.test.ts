@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LinkTable } from "../../../../../src/edge/kernel/netlink/link-table.ts";
-import type { Link } from "../../../../../src/edge/kernel/netlink/links.ts";
+import type { KernelLink } from "../../../../../src/edge/kernel/netlink/links.ts";
 
-function veth(index: number, parts: Partial<Link> = {}): Link {
+function veth(index: number, parts: Partial<KernelLink> = {}): KernelLink {
   const name = `veth${index}`;
   return {
     index,
@@ -19,7 +19,7 @@ function veth(index: number, parts: Partial<Link> = {}): Link {
   };
 }
 
-function tableOf(...links: readonly Link[]): LinkTable {
+function tableOf(...links: readonly KernelLink[]): LinkTable {
   const table = new LinkTable();
   table.replace(new Map(links.map((link) => [link.index, link])));
   table.takeChanges();
@@ -44,7 +44,7 @@ test("an event that says the same again is no change", () => {
 });
 
 test("a bridge that has another MAC is changed", () => {
-  const bridge = (mac: string): Link => veth(1, { kind: "bridge", mac });
+  const bridge = (mac: string): KernelLink => veth(1, { kind: "bridge", mac });
   const table = tableOf(bridge("02:00:00:00:00:01"));
   table.apply({ kind: "link", link: bridge("02:00:00:00:00:02") });
   assert.deepEqual(table.takeChanges().changed, [bridge("02:00:00:00:00:02")]);

@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Link } from "../../../../../src/edge/kernel/netlink/links.ts";
+import type { KernelLink } from "../../../../../src/edge/kernel/netlink/links.ts";
 import { PortChanges } from "../../../../../src/edge/sandbox/ports/changes.ts";
 import { SandboxNamespaces } from "../../../../../src/edge/sandbox/ports/namespaces.ts";
 import { PortOwners } from "../../../../../src/edge/sandbox/ports/owners.ts";
 
-function port(index: number, peerNamespace: number | undefined): Link {
-  return { index, name: `veth${index}`, kind: "veth", peerNamespace } as Link;
+function port(index: number, peerNamespace: number | undefined): KernelLink {
+  return { index, name: `veth${index}`, kind: "veth", peerNamespace } as KernelLink;
 }
 
 test("a port is its sandbox's from its other end on, wherever that goes afterwards", () => {
@@ -39,7 +39,7 @@ test("one that has been a sandbox's before is its own again, if it is no other o
 test("one that is gone is nobody's; what was no port is none that is lost", () => {
   const owners = new PortOwners(() => "box");
   owners.place(port(1, 7));
-  owners.place({ ...port(2, 7), kind: "bridge" } as Link);
+  owners.place({ ...port(2, 7), kind: "bridge" } as KernelLink);
   assert.deepEqual(owners.remove(2), { wasPort: false, owner: undefined });
   assert.deepEqual(owners.remove(1), { wasPort: true, owner: "box" });
   assert.deepEqual(owners.portsOf("box"), []);
