@@ -120,7 +120,11 @@ function judgePacket(
   const sent =
     target.port === undefined ? exampleOf(open, target) : { protocol: target.ipProtocol, port: target.port };
   const packet = { source, destination, ...sent };
-  const byAddress = judgeAddress(admission.verdict(packet, its), admission.secondsLeft(packet));
+  const byAddress = judgeAddress(
+    admission.verdict(packet, its),
+    its.map(({ policy }) => policy),
+    admission.secondsLeft(packet),
+  );
   const byName =
     target.name === undefined
       ? []

@@ -119,7 +119,7 @@ function whyHeld(
   nowMs: number,
 ): string | undefined {
   if (lookedUpBy !== undefined) return printableSentence(renderNeighbour(lookedUpBy));
-  if (step === "no-entry") return undefined;
+  if (step === "no-entry" && advice === undefined) return undefined;
   if (verdict === "passes") return "it would pass by now";
   // Nothing allowed the name when it was looked up, as in audit mode, or something else held the packet, which is over.
   if (step === "no-lookup" && lookedUpMs === undefined) return "allowed by now, once it is looked up";

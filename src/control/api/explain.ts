@@ -4,6 +4,7 @@
 import { type DataRead, fields, text } from "../../core/api/request-checks.ts";
 import { isOnHostNetwork, networkHolder } from "../../core/classify/containers.ts";
 import { setNames } from "../../core/firewall/names.ts";
+import { misnamedAllow } from "../../core/labels/slips.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { ExplainReport } from "../../core/model/report.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
@@ -13,6 +14,7 @@ import { explainFromHost } from "../../core/path/from-host.ts";
 import type { PathReading } from "../../core/path/reading.ts";
 import { renderChange, renderEnd } from "../../core/path/sentence.ts";
 import { isOn, type Surroundings, surroundingsOf } from "../../core/path/surroundings.ts";
+import type { Change } from "../../core/path/verdict.ts";
 import { type ExplainTarget, parseTarget } from "../../core/policy/target.ts";
 import { DockerwallError } from "../../errors.ts";
 import { inForceOf, planeOf } from "./context/api-parts.ts";
@@ -73,10 +75,7 @@ export async function explainTarget(
   const quarantined = quarantine.has(holder.id);
   const explained = outOfReach ?? explainPath(around, { ...read, container: holder.name, quarantined });
   const networks = topology.networks.filter(({ id }) => reading.homes.includes(id)).map((each) => each.name);
-  const { change } = explained;
-  const problems = labelProblems(holder, inForce);
-  // To write an entry that may stand there already, unread, would change nothing.
-  const mayStandThere = change?.kind === "entry" && problems.length > 0;
+  const change = changeOf(explained, [container, holder]);
   const scope = {
     askers: new Set(addresses),
     destinations: new Set<string>(explained.paths.map(({ destination }) => destination)),
@@ -84,11 +83,12 @@ export async function explainTarget(
   };
   return {
     ...explained,
+    change,
     container: container.name,
     target: written,
     because: renderEnd(explained, explained.network ?? networks.join(", ")),
-    advice: change === undefined || mayStandThere ? undefined : renderChange(change),
-    problems,
+    advice: change === undefined ? undefined : renderChange(change),
+    problems: labelProblems([container, holder], inForce),
     quarantined,
     networks,
     ...(await lookupsInForce({ ...read, holder, explained }, inForce, sources)),
@@ -158,9 +158,24 @@ function hostsOf(
   return name === undefined ? [] : addressesInHosts(hostsFile(container) ?? "", name);
 }
 
-/** What is wrong with the labels of the networks that a container is on. */
-function labelProblems({ endpoints }: Container, { classification }: InForce): readonly string[] {
-  return endpoints.flatMap(({ networkId }) => classification.problems.get(networkId) ?? []);
+/** An entry that is to be written may stand there already, in a label of another name. */
+function changeOf({ change }: Explained, containers: readonly Container[]): Change | undefined {
+  if (change?.kind !== "entry") return change;
+  const problem = containers.map((each) => misnamedAllow({ kind: "container", ...each })).find(Boolean);
+  return problem === undefined ? change : { kind: "correct", problem };
+}
+
+/** What is wrong with the labels of these containers, and of the networks that they are on. */
+function labelProblems(
+  containers: readonly Container[],
+  { classification: { problems, containers: findings } }: InForce,
+): readonly string[] {
+  const networkIds = containers.flatMap(({ endpoints }) => endpoints.map(({ networkId }) => networkId));
+  const places = containers.map(({ name }) => `container ${JSON.stringify(name)}, `);
+  return [
+    ...[...new Set(networkIds)].flatMap((id) => problems.get(id) ?? []),
+    ...findings.problems.filter((problem) => places.some((place) => problem.startsWith(place))),
+  ];
 }
 
 /** The container whose network it uses. @throws DockerwallError NOT_FOUND */

@@ -89,6 +89,11 @@ export async function suggestFor(
       added: unique(suggestions.flatMap(({ types }) => types)),
     },
     notes: [
+      ...network.lists.flatMap(({ source, unread, closes }) =>
+        source === "policy file" && closes === true
+          ? [`${unread}; nothing is allowed until you correct that`]
+          : [],
+      ),
       ...tellUnread({ kind: "network", name: network.name, labels }, inForce.presets),
       ...unique(
         [...byGroup.keys()].flatMap(({ container }) =>
@@ -177,7 +182,10 @@ function subjectOf(
   },
 ): Subject {
   const { uptimeMs } = inForce;
-  const lists = listsOf(network, container?.id, inForce.classification);
+  // What one says that closes everything is not known: what is needed beside it is told, and that it cannot be read.
+  const lists = listsOf(network, container?.id, inForce.classification).filter(
+    ({ closes }) => closes !== true,
+  );
   const lasting = lastingLists(lists, network.name, container?.name ?? name);
   const context = {
     ...labelView(network, lasting, inside, uptimeMs),

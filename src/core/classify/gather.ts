@@ -25,16 +25,6 @@ export interface GatheredLists {
   readonly warnings: readonly Warning<EntryWarned>[];
 }
 
-/** In force everywhere while an unreadable policy file may take something away. */
-const closedList: EntryList = {
-  id: 0,
-  source: "policy file",
-  entries: [],
-  digest: "closed",
-  endsAtMs: undefined,
-  closes: true,
-};
-
 /** No file and no overrides. */
 export function onlyLabels(store: ListStore, nowMs: number): OtherPolicies {
   return { store, file: noPolicyFile, overrides: new Map(), nowMs };
@@ -63,19 +53,19 @@ export function gatherLists(
   const warnings: Warning<EntryWarned>[] = [];
   const read = (place: ListPlace, text: string, endsAtMs?: number): void => {
     const found = store.read(place, text, nowMs, endsAtMs);
-    if (found.list !== undefined) lists.push(found.list);
+    lists.push(found.list);
     const effect =
-      found.list === undefined
-        ? "it allows nothing until you correct it"
+      found.list.kept === true
+        ? "the list that it had before stays in force"
         : found.list.closes === true
           ? "nothing at all is allowed until you correct it, as it is not known what it takes away"
-          : "the list that it had before stays in force";
+          : "it allows nothing until you correct it";
     problems.push(...found.problems.map((problem) => `${problem}; ${effect}`));
     warnings.push(...found.warnings);
   };
   const byName = (name: string): ListPlace => ({ name: `${place}, ${name}`, owner: "" });
   if (label !== undefined) read({ name: placeOfLabel(target), owner: target.id }, label);
-  if (file.closed) lists.push(closedList);
+  if (file.closing !== undefined) lists.push(file.closing);
   const inFile = (target.kind === "network" ? file.networks : file.containers).get(target.name);
   if (inFile !== undefined) read(byName("policy file"), inFile);
   const own = (overrides.get(targetKey(target)) ?? []).filter((override) => !hasEnded(override, nowMs));

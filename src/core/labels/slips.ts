@@ -59,6 +59,16 @@ export function findSlips(object: Labelled): string[] {
   return [...sentences, rest];
 }
 
+/** One sentence for a label that was meant to be the allowlist and is called otherwise; undefined without one. */
+export function misnamedAllow(object: Labelled): string | undefined {
+  for (const label of Object.keys(object.labels)) {
+    const meant = known.has(label) ? undefined : meantBy(label);
+    if (meant === undefined || nearestKey(meant, keysOn(object.kind)) !== "allow") continue;
+    return `${placeOf(object, quoteLabel(label))}: there is no such label${adviceOn(meant, object.kind)}`;
+  }
+  return undefined;
+}
+
 function problemOf(label: string, kind: LabelPlace, guarded: boolean): string | undefined {
   const key = known.get(label);
   if (key !== undefined) {

@@ -5,6 +5,7 @@ import { isHostName } from "../model/host-names.ts";
 import { protocolNumbers, type Service } from "../model/service.ts";
 import type { Network } from "../model/topology.ts";
 import { type DomainEntry, type Entry, renderEntry } from "../policy/entry.ts";
+import type { UnreadList } from "../policy/entry-list/unread.ts";
 import { overrideAt, renderRemoval } from "../policy/override/place.ts";
 import type { ExplainTarget } from "../policy/target.ts";
 import type { FoundEntry, PolicyFinding } from "./policy.ts";
@@ -32,6 +33,17 @@ export interface DecidingPacket extends PathEnd {
 
 /** @returns undefined where nothing holds it, or nothing of ours */
 export function changeFor(
+  surroundings: Surroundings,
+  question: PathQuestion,
+  decided: DecidingPacket,
+): Change | undefined {
+  const { unread } = decided.finding ?? {};
+  return unread !== undefined && mayTurn(unread, question.target, decided)
+    ? correctionOf(unread)
+    : changeAt(surroundings, question, decided);
+}
+
+function changeAt(
   surroundings: Surroundings,
   question: PathQuestion,
   decided: DecidingPacket,
@@ -75,7 +87,8 @@ export function changeFor(
     case "other-list": {
       const better = surroundings.networks.find(({ id }) => decided.finding?.elsewhere[0] === id)?.name;
       if (better === undefined || network === undefined) return undefined;
-      return { kind: "route", network: better, instead: network, entry: renderEntry(entryOf(target)) };
+      const route = { kind: "route", network: better, instead: network } as const;
+      return { ...route, entry: renderEntry(entryOf(target)), problem: decided.finding?.unread?.problem };
     }
     case "kept-apart":
       return decided.network === undefined
@@ -89,6 +102,37 @@ export function changeFor(
     default:
       return undefined;
   }
+}
+
+/** Whether it is a list that cannot be read which has to be corrected before anything else is written. */
+function mayTurn(
+  { source }: UnreadList,
+  target: ExplainTarget,
+  { step, finding }: Pick<DecidingPacket, "step" | "finding">,
+): boolean {
+  switch (step) {
+    case "unreadable":
+    case "no-entry":
+    case "port":
+    case "host":
+    case "no-address":
+      return true;
+    case "no-such-name":
+      return isOfHost(target);
+    case "taken-away":
+      // What is kept of a list stands there no more, and cannot be taken out.
+      return finding?.by?.source === source;
+    default:
+      return false;
+  }
+}
+
+/** What to do about a list that cannot be read. */
+export function correctionOf({ source, problem }: UnreadList): Change {
+  const override = overrideAt(source);
+  return override === undefined
+    ? { kind: "correct", problem }
+    : { kind: "undo", command: renderRemoval(override.entry, source) };
 }
 
 function releaseOfReceiver(

@@ -102,6 +102,7 @@ function withPorts(end: PathEnd, { policy: { ports } }: ReadPacket): PathEnd {
 /** Where the lists hold a packet. */
 const listSteps: ReadonlySet<PathStep> = new Set([
   "no-entry",
+  "unreadable",
   "taken-away",
   "port",
   "no-lookup",
@@ -134,8 +135,8 @@ function judgeLookup(
     internal: networks.find((network) => network.id === id)?.internal === true,
     audit: guarded.get(id)?.audit === true,
   }));
-  if (!isDenialLookedUp(homes) && (reason === "no-entry" || reason === "taken-away"))
-    return { verdict: "refused", step: reason };
+  const isDenied = reason === "no-entry" || reason === "taken-away" || reason === "unreadable";
+  if (!isDenialLookedUp(homes) && isDenied) return { verdict: "refused", step: reason };
   const isPrivate = reading.answers.some(({ refused }) => refused.length > 0);
   if (isPrivate) return { verdict: "refused", step: "no-address" };
   return lackingFamily(reading) === undefined
@@ -147,6 +148,7 @@ function tellsEntry(step: PathStep): boolean {
   return [
     "entry",
     "no-entry",
+    "unreadable",
     "taken-away",
     "port",
     "no-lookup",

@@ -13,9 +13,11 @@ import {
   mayLeadTo,
   type PacketDecision,
   type PacketTarget,
+  type Policy,
   serviceOf,
   servicesAt,
 } from "../policy/decide.ts";
+import { type UnreadList, unreadOf } from "../policy/entry-list/unread.ts";
 import { describeEntry } from "../policy/preset.ts";
 import { type AskedProtocol, askedOf } from "./open-ports.ts";
 
@@ -28,8 +30,11 @@ export interface FoundEntry {
 }
 
 export interface PolicyFinding {
-  /** `port`: the name is allowed, that port is not. `no-lookup`: its name is allowed, but no lookup of it is in force. */
-  readonly reason: "entry" | "no-entry" | "taken-away" | "port" | "no-lookup";
+  /**
+   * `port`: the name is allowed, that port is not. `no-lookup`: its name is allowed, but no lookup of it is in force.
+   * `unreadable`: a list that cannot be read closes everything.
+   */
+  readonly reason: "entry" | "no-entry" | "taken-away" | "port" | "no-lookup" | "unreadable";
   readonly by: FoundEntry | undefined;
   /** The names that led the container to the address. */
   readonly names: readonly string[];
@@ -39,6 +44,8 @@ export interface PolicyFinding {
   readonly elsewhere: readonly string[];
   /** Where no port was asked for and not every one passes, those that do: `5432/tcp`. */
   readonly ports?: readonly string[];
+  /** A list beside it that cannot be read. */
+  readonly unread?: UnreadList;
 }
 
 /** What is asked for. */
@@ -65,25 +72,44 @@ export function judgeName(
   address: IpAddress | undefined,
   asked: AskedService,
 ): PolicyFinding {
-  const found = memberships.map(({ policy }) => {
-    const decision = decideName(policy, name, asked.nowMs);
-    if (!decision.allowed)
-      return findingOf(decision.by[0], decision.by.length > 0 ? "taken-away" : "no-entry");
-    const { nowMs, inside } = asked;
-    const services =
-      address === undefined
-        ? decision.services
-        : servicesAt(policy, decision.terms, { address, inside }, nowMs);
-    const covered = services.some((service) => covers(service, asked));
-    if (covered) return findingOf(grantingEntry(decision, address, asked), "entry");
-    const { taken = [] } = address === undefined ? {} : addressRights(policy, address, asked.nowMs);
-    const { ipProtocol, port } = asked;
-    const taking = taken.find(
-      (match) => port === undefined || serviceCovers(serviceOf(match), ipProtocol, port),
-    );
-    return taking === undefined ? findingOf(decision.by[0], "port") : findingOf(taking, "taken-away");
-  });
+  const found = memberships.map(({ policy }) =>
+    besideUnread(judgeNameBy(policy, name, address, asked), [policy]),
+  );
   return mostTelling(found);
+}
+
+function judgeNameBy(
+  policy: Policy,
+  name: string,
+  address: IpAddress | undefined,
+  asked: AskedService,
+): PolicyFinding {
+  const decision = decideName(policy, name, asked.nowMs);
+  if (!decision.allowed) return findingOf(decision.by[0], decision.by.length > 0 ? "taken-away" : "no-entry");
+  const { nowMs, inside } = asked;
+  const services =
+    address === undefined
+      ? decision.services
+      : servicesAt(policy, decision.terms, { address, inside }, nowMs);
+  const covered = services.some((service) => covers(service, asked));
+  if (covered) return findingOf(grantingEntry(decision, address, asked), "entry");
+  const { taken = [] } = address === undefined ? {} : addressRights(policy, address, asked.nowMs);
+  const { ipProtocol, port } = asked;
+  const taking = taken.find(
+    (match) => port === undefined || serviceCovers(serviceOf(match), ipProtocol, port),
+  );
+  return taking === undefined ? findingOf(decision.by[0], "port") : findingOf(taking, "taken-away");
+}
+
+/** With what these policies' lists say that nobody can read. */
+function besideUnread(finding: PolicyFinding, policies: readonly Policy[]): PolicyFinding {
+  const lists = policies.flatMap((policy) => policy.lists);
+  const unread = unreadOf(lists, finding.by?.source);
+  if (unread === undefined) return finding;
+  const isOpen = finding.reason === "entry" || finding.reason === "no-lookup";
+  return unread.closes && !isOpen
+    ? { ...finding, reason: "unreadable", by: undefined, unread }
+    : { ...finding, unread };
 }
 
 function grantingEntry(
@@ -116,16 +142,24 @@ export function decideFrom(
   return last;
 }
 
-/** What is in force for an address that nobody looks up anew. @param secondsLeft of a lease of the asker to the address */
-export function judgeAddress(decision: PacketDecision, secondsLeft: number | undefined): PolicyFinding {
+/**
+ * What is in force for an address that nobody looks up anew.
+ * @param policies that have decided
+ * @param secondsLeft of a lease of the asker to the address
+ */
+export function judgeAddress(
+  decision: PacketDecision,
+  policies: readonly Policy[],
+  secondsLeft: number | undefined,
+): PolicyFinding {
   const { allowed, by, name } = decision;
-  if (!allowed) return findingOf(by, by === undefined ? "no-entry" : "taken-away");
+  if (!allowed) return besideUnread(findingOf(by, by === undefined ? "no-entry" : "taken-away"), policies);
   // A name that is allowed opens its addresses only while a lookup of it is remembered.
   const open = name === undefined || secondsLeft !== undefined;
-  return { ...findingOf(by, open ? "entry" : "no-lookup"), secondsLeft };
+  return besideUnread({ ...findingOf(by, open ? "entry" : "no-lookup"), secondsLeft }, policies);
 }
 
-const telling = ["entry", "no-lookup", "port", "taken-away", "no-entry"] as const;
+const telling = ["entry", "no-lookup", "port", "taken-away", "unreadable", "no-entry"] as const;
 
 /** One network that lets it pass is enough; otherwise the one that comes closest. */
 export function mostTelling(found: readonly PolicyFinding[]): PolicyFinding {

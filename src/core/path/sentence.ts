@@ -42,6 +42,8 @@ const reasons: Readonly<Record<PathStep, string | ((leaves: string) => string)>>
   unpublished: "only published ports lead into a guarded network",
   entry: (leaves) => `an entry for ${leaves} allows it`,
   "no-entry": (leaves) => `no entry for ${leaves} covers it`,
+  unreadable: (leaves) =>
+    `a list that counts on ${leaves} cannot be read, and nothing is allowed until it is corrected, as it is not known what it takes away`,
   "taken-away": "a `!` entry takes it away",
   port: "its name is allowed, but not with this port",
   "no-lookup": "its name is allowed, but no recent lookup has opened it",
@@ -92,8 +94,15 @@ export function renderChange(change: Change): string {
       return `write ${change.entry} into ${allowLabel} of network ${change.network}, or of this container alone, and give the container the name (extra_hosts: "${change.name}:host-gateway"), which no resolver has`;
     case "remove-entry":
       return renderRemoval(change.entry, change.source);
-    case "route":
-      return `send by ${change.network}: give it the highest gw_priority (Engine 28), or make ${change.instead} internal; or write ${change.entry} into ${allowLabel} of ${change.instead} or of this container alone`;
+    case "correct":
+      return `correct this first: ${change.problem}`;
+    case "route": {
+      const here =
+        change.problem === undefined
+          ? `write ${change.entry} into ${allowLabel} of ${change.instead} or of this container alone`
+          : `correct what may hold it there: ${change.problem}`;
+      return `send by ${change.network}: give it the highest gw_priority (Engine 28), or make ${change.instead} internal; or ${here}`;
+    }
     case "lookup":
       return `look up ${change.name} again; a program that keeps an address for longer than its lookup said loses it`;
     case "release":

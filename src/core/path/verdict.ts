@@ -48,6 +48,7 @@ export type PathStep =
   // What the lists say.
   | "entry"
   | "no-entry"
+  | "unreadable"
   | "taken-away"
   | "port"
   | "no-lookup"
@@ -73,6 +74,8 @@ export type Change =
   | { readonly kind: "entry"; readonly entry: string; readonly network: string }
   /** The name is one of the host: no entry for it opens anything, and the container must be given it. */
   | { readonly kind: "host-name"; readonly name: string; readonly entry: string; readonly network: string }
+  /** A list cannot be read: what is written elsewhere does not help, or would not need to be written. */
+  | { readonly kind: "correct"; readonly problem: string }
   | { readonly kind: "remove-entry"; readonly entry: string; readonly source: string }
   /** An override that a command has made takes it away. */
   | { readonly kind: "undo"; readonly command: string }
@@ -82,6 +85,8 @@ export type Change =
       readonly network: string;
       readonly instead: string;
       readonly entry: string;
+      /** Of the lists that the entry would be for, what cannot be read. */
+      readonly problem?: string | undefined;
     }
   | { readonly kind: "lookup"; readonly name: string }
   | { readonly kind: "release"; readonly container: string }

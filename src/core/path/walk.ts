@@ -157,8 +157,9 @@ function walkOutside(surroundings: Surroundings, leaving: Leaving): PathEnd {
   };
   if (policy.reason === "entry") return passes("entry");
   if (isAudited(surroundings, leaving)) return passes("audit");
-  // Where the list lets it pass once its name is looked up again, another one is nothing to turn to.
-  const isOther = policy.elsewhere.length > 0 && policy.reason !== "no-lookup";
+  // Where the list lets it pass once its name is looked up again, or it can be read, another one is nothing to turn to.
+  const isOther =
+    policy.elsewhere.length > 0 && policy.reason !== "no-lookup" && policy.reason !== "unreadable";
   const step = isOther ? "other-list" : policy.reason;
   return judged(isTold(surroundings, leaving) ? "refused" : "dropped", step);
 }

@@ -6,6 +6,7 @@ import { addressBytes, type IpAddress, type Prefix, prefixContains, renderPrefix
 import { isDnsService, isLookup, type Service, serviceCovers, serviceGrants } from "../model/service.ts";
 import { intersectServices, subtractServices, withoutNewResolvers } from "../model/service-set.ts";
 import { type DomainEntry, type Entry, isSingle } from "./entry.ts";
+import { unreadOf } from "./entry-list/unread.ts";
 import { type CompiledList, hasEnded } from "./entry-list.ts";
 
 /** What one asker may reach through one network. */
@@ -56,12 +57,14 @@ export interface Denial {
   readonly by: readonly MatchedEntry[];
   /** Why no entry counts; undefined where they do. */
   readonly because?: "quarantine" | "unreadable";
+  /** Where the list stands that cannot be read, if one is, and no entry decides. */
+  readonly unread?: string;
 }
 
 /** Decides on a name, in presentation form made from the wire labels: lower case, no trailing dot, odd bytes escaped. */
 export function decideName(policy: Policy, name: string, nowMs: number): Decision {
   const { network, lists } = policy;
-  if (isClosed(policy)) return { allowed: false, network, by: [], because: "unreadable" };
+  if (isClosed(policy)) return { ...denialOf(policy), because: "unreadable" };
   if (policy.isQuarantined === true) return { allowed: false, network, by: [], because: "quarantine" };
   let only: CompiledList | undefined;
   let entries: readonly DomainEntry[] = [];
@@ -72,11 +75,17 @@ export function decideName(policy: Policy, name: string, nowMs: number): Decisio
     only = list;
     entries = its;
   }
-  if (only === undefined) return { allowed: false, network, by: [] };
+  if (only === undefined) return denialOf(policy);
   const [entry] = entries;
   return entries.length === 1 && entry !== undefined && !entry.negated
     ? allowedBy(only, entry)
     : decideByAll(policy, name, nowMs);
+}
+
+/** Where no entry decides. */
+function denialOf({ network, lists }: Policy): Denial {
+  const unread = unreadOf(lists)?.source;
+  return { allowed: false, network, by: [], ...(unread === undefined ? {} : { unread }) };
 }
 
 /** Of each list, what follows from one of its entries alone: the same for every name that no other is about. */

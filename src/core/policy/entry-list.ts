@@ -22,6 +22,8 @@ export interface EntryList {
   readonly closes?: boolean;
   /** True: it no longer stands at its place, where a bad one has replaced it. */
   readonly kept?: boolean;
+  /** Where its text cannot be read: the place of the slip, and what is wrong there. */
+  readonly unread?: string;
 }
 
 /** Whether a list, or an override, counts no longer. */

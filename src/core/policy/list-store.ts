@@ -10,8 +10,8 @@ import { describeEntry, type Presets } from "./preset.ts";
 import { warnOfPublicSuffixes } from "./public-suffix.ts";
 
 export interface ReadList {
-  /** The list in force; undefined if the text is bad and its owner had no good one here before. */
-  readonly list: EntryList | undefined;
+  /** The list in force; without entries if the text is bad and its owner had no good one here before. */
+  readonly list: EntryList;
   /** One sentence for every bad entry. */
   readonly problems: readonly string[];
   /** One for every entry that allows more than it seems. */
@@ -96,11 +96,10 @@ function parseList(text: string, { source, endsAtMs, presets, good, newId }: Lis
   if (!result.ok) {
     // If an unreadable list takes something away, the grants of other lists must not stay in force.
     const closes = good === undefined && text.includes("!");
-    return {
-      list: closes ? closedList(newId(), source) : good && { ...good, id: newId(), kept: true },
-      problems: result.problems.map((problem) => renderProblem(source, problem)),
-      warnings: [],
-    };
+    const problems = result.problems.map((problem) => renderProblem(source, problem));
+    const marks = { id: newId(), unread: firstOf(problems) };
+    const list = closes ? closedList(source) : good ? { ...good, kept: true } : emptyList(source, endsAtMs);
+    return { list: { ...list, ...marks }, problems, warnings: [] };
   }
   const { entries } = result;
   const digest = digestOf(entries.map(describeEntry));
@@ -109,6 +108,15 @@ function parseList(text: string, { source, endsAtMs, presets, good, newId }: Lis
   return { list: { id: newId(), source, entries, digest, endsAtMs }, problems: [], warnings };
 }
 
-function closedList(id: number, source: string): EntryList {
-  return { id, source, entries: [], digest: digestOf(["closed"]), endsAtMs: undefined, closes: true };
+/** Goes with every copy of the list, and people correct one slip after the other. */
+function firstOf([first = "", ...others]: readonly string[]): string {
+  return others.length === 0 ? first : `${first} (and ${others.length} more there)`;
+}
+
+function emptyList(source: string, endsAtMs: number | undefined): Omit<EntryList, "id"> {
+  return { source, entries: [], digest: digestOf([]), endsAtMs };
+}
+
+function closedList(source: string): Omit<EntryList, "id"> {
+  return { ...emptyList(source, undefined), digest: digestOf(["closed"]), closes: true };
 }

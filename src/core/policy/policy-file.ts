@@ -11,6 +11,7 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import { parseAllowlist, renderProblem } from "./allowlist.ts";
 import { type Entry, presetName } from "./entry.ts";
+import type { EntryList } from "./entry-list.ts";
 import { type Presets, parsePresetEntries } from "./preset.ts";
 
 export interface PolicyFile {
@@ -19,8 +20,8 @@ export interface PolicyFile {
   /** Allowlists by name. */
   readonly networks: ReadonlyMap<string, string>;
   readonly containers: ReadonlyMap<string, string>;
-  /** True: no good version was ever read, and the file may take something away, so nothing is allowed anywhere. */
-  readonly closed: boolean;
+  /** In force everywhere while no good version was ever read, and the file may take something away. */
+  readonly closing?: EntryList;
 }
 
 /** A file with nothing in it. */
@@ -28,11 +29,16 @@ export const noPolicyFile: PolicyFile = {
   presets: new Map(),
   networks: new Map(),
   containers: new Map(),
-  closed: false,
 };
 
-/** Stands for a bad file that may take something away, when there was no good one before. */
-export const closedPolicyFile: PolicyFile = { ...noPolicyFile, closed: true };
+/**
+ * Stands for a bad file that may take something away, when there was no good one before.
+ * @param count of such files so far: lists of other places have ids from 1 on
+ */
+export function closedPolicyFile(problem: string, count: number): PolicyFile {
+  const list = { source: "policy file", entries: [], digest: "closed", endsAtMs: undefined };
+  return { ...noPolicyFile, closing: { ...list, id: -count, closes: true, unread: problem } };
+}
 
 export type PolicyFileResult = { readonly file: PolicyFile } | { readonly problems: readonly string[] };
 
@@ -80,7 +86,7 @@ export function parsePolicyFile(text: string, builtIn: Presets): PolicyFileResul
   const known = new Map([...builtIn, ...presets]);
   const networks = readLists("networks", found.networks, { known, problems });
   const containers = readLists("containers", found.containers, { known, problems });
-  return problems.length === 0 ? { file: { presets, networks, containers, closed: false } } : { problems };
+  return problems.length === 0 ? { file: { presets, networks, containers } } : { problems };
 }
 
 function readSections(root: Node, found: Record<Section, Written>, at: At): string[] {

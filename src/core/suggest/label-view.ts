@@ -23,7 +23,7 @@ import {
 } from "../path/policy.ts";
 import { renderStep } from "../path/sentence.ts";
 import type { PathEnd } from "../path/verdict.ts";
-import { decideName, type Policy } from "../policy/decide.ts";
+import { decideName, isClosed, type Policy } from "../policy/decide.ts";
 import { compileList, type EntryList } from "../policy/entry-list.ts";
 import type { NeedsContext } from "./needs-context.ts";
 import type { SeenConnection, SeenLookup } from "./observed.ts";
@@ -99,6 +99,7 @@ export function labelView(
     meets,
     allows: (connection) => isThrough(meets(connection)),
     whyNever(connection) {
+      if (isClosed(policy)) return renderStep("unreadable", network.name);
       const { verdict, step } = walked(connection, { ...noEntry, reason: "entry" });
       if (isThrough({ verdict }) || step === "host") return undefined;
       return renderStep(step, network.name);
@@ -143,7 +144,7 @@ function findingFor(
   const inside = isInside(destination);
   const packet = { source: asker, destination, ipProtocol, port, inside };
   const decision = decideFrom([{ addresses: [asker], policy }], packet, names, nowMs);
-  const byAddress = judgeAddress(decision, isOpen(connection) ? 1 : undefined);
+  const byAddress = judgeAddress(decision, [policy], isOpen(connection) ? 1 : undefined);
   if (decision.allowed || port === undefined) return byAddress;
   const byName = names.map((name) =>
     judgeName([{ policy }], name, destination, { ipProtocol, port, nowMs, inside }),

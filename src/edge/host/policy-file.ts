@@ -32,7 +32,7 @@ export interface PolicyFileOptions extends PolicyFilePlace {
 /** Reads the file and follows it. A file that is missing at the start is a problem where a setting names it. */
 export function followPolicyFile(options: PolicyFileOptions): PolicyFileWatch {
   const { path, chosenBy, builtIn, onChange, onProblem, onWarning } = options;
-  const versions = new PolicyFileVersions(builtIn, chosenBy);
+  const versions = new PolicyFileVersions(builtIn, path, chosenBy);
   let warning: string | undefined;
   const problem = (what: string): void => onProblem(`policy file ${path}: ${what}`);
   const look = (): void => {

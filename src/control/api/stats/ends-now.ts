@@ -7,10 +7,11 @@ import { bookedUnder } from "../../../core/journal/report.ts";
 import { familyOf } from "../../../core/model/address.ts";
 import type { DropEnd } from "../../../core/model/report.ts";
 import { shortId } from "../../../core/model/topology.ts";
-import { entryOf } from "../../../core/path/change.ts";
+import { correctionOf, entryOf } from "../../../core/path/change.ts";
 import { renderChange } from "../../../core/path/sentence.ts";
 import type { PathEnd, PathStep } from "../../../core/path/verdict.ts";
 import { renderEntry } from "../../../core/policy/entry.ts";
+import { unreadOf } from "../../../core/policy/entry-list/unread.ts";
 import { type LabelView, labelView } from "../../../core/suggest/label-view.ts";
 import { listsOf } from "../../../core/suggest/lists.ts";
 import { type NamesOf, neighbourLookup } from "../../../core/suggest/neighbour-lookup.ts";
@@ -92,6 +93,7 @@ class Ends {
     const view = this.#viewOf(network, owner?.containerId);
     const end = view.meets(connection);
     if (end.step === "no-lookup") return { ...end, ...this.#lookedUpAgain(record) };
+    if (end.step === "unreadable") return { ...end, ...correction(view) };
     if (owner === undefined || !listSteps.has(end.step)) return end;
     const others = this.#elsewhere(connection, network, owner.containerId);
     const [better] = others;
@@ -101,9 +103,10 @@ class Ends {
           connection,
           others.map(({ id }) => id),
         ),
-        advice: routeBy(better, network, record),
+        advice: routeBy(better, view, record),
       };
-    return connection.names.length > 0 ? end : { ...end, ...this.#neighbour(connection, network, view) };
+    const neighbour = connection.names.length > 0 ? {} : this.#neighbour(connection, network, view);
+    return { ...end, ...(end.step === "no-entry" ? correction(view) : {}), ...neighbour };
   }
 
   /**
@@ -172,14 +175,17 @@ function opens({ verdict, step }: PathEnd): boolean {
   return verdict === "passes" || step === "no-lookup";
 }
 
-function routeBy(
-  better: ClassifiedNetwork,
-  { name: instead }: ClassifiedNetwork,
-  record: DeniedRecord,
-): string {
+/** Where a list cannot be read, any entry may be missing for that alone. */
+function correction({ policy }: LabelView): Pick<DropEnd, "advice"> {
+  const unread = unreadOf(policy.lists);
+  return unread === undefined ? {} : { advice: renderChange(correctionOf(unread)) };
+}
+
+function routeBy(better: ClassifiedNetwork, { policy }: LabelView, record: DeniedRecord): string {
   const { names, destination, ipProtocol, port } = connectionOf(record);
   const name = record.domains.at(-1);
   const address = names.length === 0 ? destination : undefined;
   const entry = renderEntry(entryOf({ name, address, ipProtocol, port }));
-  return renderChange({ kind: "route", network: better.name, instead, entry });
+  const { problem } = unreadOf(policy.lists) ?? {};
+  return renderChange({ kind: "route", network: better.name, instead: policy.network, entry, problem });
 }

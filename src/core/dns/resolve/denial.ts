@@ -10,12 +10,28 @@ export function blockedBy(denial: Denial, remedy?: string): ExtendedError {
   return { code: extendedErrors.blocked, text: remedy === undefined ? reason : `${reason}; ${remedy}` };
 }
 
-function reasonOf({ network, by: [taking], because }: Denial): string {
+function reasonOf({ network, by: [taking], because, unread }: Denial): string {
   if (because === "quarantine") return "the container is in quarantine";
-  if (because === "unreadable") return `a list of ${network} cannot be read, so nothing is allowed`;
-  if (taking === undefined) return `not in dockerwall.allow of ${network}`;
-  if (overrideAt(taking.source) !== undefined) return "denied by command";
-  const owner = taking.source.startsWith("container ") ? "the container" : network;
-  const list = taking.source.endsWith(", policy file") ? `${owner} in the policy file` : owner;
-  return `a ! entry of ${list} takes it away`;
+  if (because === "unreadable")
+    return `${unread === undefined ? `a list of ${network}` : listAt(unread, network)} cannot be read, so nothing is allowed`;
+  if (taking !== undefined)
+    return overrideAt(taking.source) === undefined
+      ? `a ! entry of ${ownerOf(taking.source, network)} takes it away`
+      : "denied by command";
+  if (unread !== undefined)
+    return `${listAt(unread, network)} cannot be read, and no entry in force allows the name`;
+  return `not in dockerwall.allow of ${network}`;
+}
+
+function ownerOf(source: string, network: string): string {
+  const owner = source.startsWith("container ") ? "the container" : network;
+  return source.endsWith(", policy file") ? `${owner} in the policy file` : owner;
+}
+
+/** A list by its place. */
+function listAt(source: string, network: string): string {
+  if (source === "policy file") return "the policy file";
+  if (overrideAt(source) !== undefined) return `an override of ${ownerOf(source, network)}`;
+  const what = source.endsWith(", policy file") ? "the list" : "dockerwall.allow";
+  return `${what} of ${ownerOf(source, network)}`;
 }

@@ -23,6 +23,7 @@ const noNews: Taken = { changed: false, news: null };
 
 export class PolicyFileVersions {
   readonly #builtIn: Presets;
+  readonly #path: string;
   /** The last text, good or bad; undefined while there is none. */
   #text: string | undefined;
   readonly #chosenBy: string | undefined;
@@ -31,10 +32,13 @@ export class PolicyFileVersions {
   #current = noPolicyFile;
   /** Whether a good version has been in force. */
   #wasGood = false;
+  /** How often something has closed everything. */
+  #closed = 0;
 
   /** @param chosenBy the setting that names the file; where none does, there need not be one */
-  constructor(builtIn: Presets, chosenBy?: string) {
+  constructor(builtIn: Presets, path: string, chosenBy?: string) {
     this.#builtIn = builtIn;
+    this.#path = path;
     this.#chosenBy = chosenBy;
   }
 
@@ -83,9 +87,12 @@ export class PolicyFileVersions {
   }
 
   #refuse(problem: string, mayTakeAway: boolean, closedUntil = "you correct it"): Taken {
-    const closes = !this.#wasGood && !this.#current.closed && mayTakeAway;
-    if (closes) this.#current = closedPolicyFile;
-    const effect = this.#current.closed
+    const closing = this.#current.closing;
+    const why = `policy file ${this.#path}: ${problem}`;
+    // What is closed stays so, and tells of what is wrong by now.
+    const closes = closing === undefined ? !this.#wasGood && mayTakeAway : closing.unread !== why;
+    if (closes) this.#current = closedPolicyFile(why, ++this.#closed);
+    const effect = this.#current.closing
       ? `nothing is allowed on any network until ${closedUntil}, as it is not known what it takes away`
       : this.#wasGood
         ? "its last good version stays in force"

@@ -48,7 +48,7 @@ const inForce: InForce = {
     guarded,
     problems: new Map(),
     hostEntries: [],
-    containers: { services: [], unguarded: [] },
+    containers: { services: [], unguarded: [], problems: [] },
   } as unknown as Classification,
   quarantine: new Set(["web"]),
   presets,
@@ -237,23 +237,42 @@ describe("explain", () => {
     assert.deepEqual(await found("web", "203.0.113.9"), []);
   });
 
-  it("advises no entry while a label cannot be read, in which it may stand", async () => {
-    const problem = 'network "app", label dockerwall.allow: entry "a,b" is no name';
+  it("advises no entry while one may stand in a label that is misnamed, and tells what is wrong with the labels", async () => {
+    const onNetwork = 'network "app", label dockerwall.mode: it is "adit", but must be enforce or audit';
+    const ofWeb =
+      'container "web", label dockerwall.alow: there is no such label; did you mean dockerwall.allow?';
     const way = { kind: "bridge", source: "198.19.1.2" as IpAddress, bridge: "br-app" } as const;
     const reading: Partial<PathReading> = {
       packets: [{ destination: "203.0.113.1" as IpAddress, way, ownsSource: true, policy: noEntry }],
       outward: way,
     };
-    const explained = async (problems: readonly string[]) => {
-      const classification = { ...inForce.classification, problems: new Map([["app", problems]]) };
-      const within = { ...inForce, classification, quarantine: new Set<string>() };
+    const explained = async (labels: Readonly<Record<string, string>>, problems: readonly string[]) => {
+      const containers = {
+        ...inForce.classification.containers,
+        problems: [ofWeb, 'container "web2", x: no'],
+      };
+      const classification = {
+        ...inForce.classification,
+        problems: new Map([["app", problems]]),
+        ...(problems.length > 0 && { containers }),
+      };
+      const labelled = inForce.topology.containers.map((each) =>
+        each.name === "web" ? { ...each, labels } : each,
+      );
+      const topology = { ...inForce.topology, containers: labelled };
+      const within = { ...inForce, classification, topology, quarantine: new Set<string>() };
       const { report } = await explain("web", { within, reading });
       return [report.step, report.advice, report.problems];
     };
     const advice =
       "write 203.0.113.1/32:443/tcp into dockerwall.allow of network app, or of this container alone";
-    assert.deepEqual(await explained([]), ["no-entry", advice, []]);
-    assert.deepEqual(await explained([problem]), ["no-entry", undefined, [problem]]);
+    assert.deepEqual(await explained({}, []), ["no-entry", advice, []]);
+    assert.deepEqual(await explained({}, [onNetwork]), ["no-entry", advice, [onNetwork, ofWeb]]);
+    assert.deepEqual(await explained({ "dockerwall.alow": "203.0.113.1" }, [onNetwork]), [
+      "no-entry",
+      `correct this first: ${ofWeb}`,
+      [onNetwork, ofWeb],
+    ]);
   });
 
   const free = { ...inForce, quarantine: new Set<string>() };

@@ -191,6 +191,21 @@ test("suggest: a label that cannot be read is printed with what is wrong with it
   assert.equal(report.present, "*");
 });
 
+test("suggest: a policy file that closes everything is told, and hides no need", async () => {
+  const closing = { ...listOf(""), source: "policy file", closes: true, unread: "policy file /p: it is bad" };
+  const { classification } = inForce;
+  const guarded = classification.guarded.map((each) => ({ ...each, lists: [...each.lists, closing] }));
+  const closed = { ...inForce, classification: { ...classification, guarded } };
+  const suggested = async (within: InForce) => suggestFor({ network: "app" }, within, sources);
+  const [open, report] = [await suggested(inForce), await suggested(closed)];
+  assert.deepEqual([report.added, report.containers], [open.added, open.containers]);
+  assert.ok(open.added.length > 0);
+  assert.deepEqual(report.notes, [
+    "policy file /p: it is bad; nothing is allowed until you correct that",
+    ...open.notes,
+  ]);
+});
+
 test("suggest: types of records are printed beside the entries, those that the label has too", async () => {
   const typed = { ...app, labels: { ...app.labels, "dockerwall.types": "NAPTR" } };
   const guarded = [{ ...network, labels: { ...network.labels, types: [35] } }];

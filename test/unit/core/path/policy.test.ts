@@ -78,8 +78,9 @@ describe("what lists say of an address", () => {
   for (const [allow, names, secondsLeft, expected] of cases) {
     it(`${allow}: known as ${names.join(" ") || "nothing"}, ${secondsLeft ?? "no"} seconds left`, () => {
       const target = { destination, ipProtocol: 6, port: 443 };
-      const decision = decidePacket(policyOf("app", allow), target, names, 0);
-      assert.deepEqual(told(judgeAddress(decision, secondsLeft)), expected);
+      const policy = policyOf("app", allow);
+      const decision = decidePacket(policy, target, names, 0);
+      assert.deepEqual(told(judgeAddress(decision, [policy], secondsLeft)), expected);
     });
   }
 });

@@ -78,6 +78,7 @@ describe("gatherLists", () => {
       override(app, "c.example.com"),
     ];
     assert.deepEqual(gathered(app, undefined, sourcesOf({ overrides })), [
+      'network "app", command @gone: ',
       'network "app", command !e.example.com: !e.example.com',
       'network "app", command c.example.com: c.example.com',
     ]);
@@ -90,7 +91,10 @@ describe("gatherLists", () => {
   it("judges each place by itself, and says what is in force", () => {
     const sources = sourcesOf({ overrides: [override(app, "c.example.com")] });
     const first = gatherLists(app, "localhost", sources);
-    assert.equal(first.lists.length, 1);
+    assert.deepEqual(
+      first.lists.map(({ entries }) => entries.length),
+      [0, 1],
+    );
     assert.match(first.problems[0] ?? "", /write a full domain; it allows nothing until you correct it$/);
     gatherLists(app, "a.example.com", sources);
     const later = gatherLists(app, "a.example.com *", sources);
@@ -109,7 +113,15 @@ describe("gatherLists", () => {
     const sources = sourcesOf({});
     gatherLists(app, "a.example.com", sources);
     const anew = gatherLists({ ...app, id: "89ab" }, "a.example.com *", sources);
-    assert.deepEqual(anew.lists, []);
+    assert.deepEqual(
+      anew.lists.map(({ entries, unread }) => [entries, unread]),
+      [
+        [
+          [],
+          'network "app", label dockerwall.allow: entry "*" at column 15: `*` alone would allow everything; to leave the network open, remove the label',
+        ],
+      ],
+    );
     assert.match(anew.problems[0] ?? "", /; it allows nothing until you correct it$/);
     const closed = gatherLists({ ...app, id: "cdef" }, "!a.example.com *", sources);
     assert.deepEqual(

@@ -145,13 +145,16 @@ describe("a policy file that is not there", () => {
 
   it("is no problem at the usual path", () => {
     using file = followNothing(undefined, "policy.yml", "other.yml");
-    assert.deepEqual([file.said, file.watch.isInForce(), file.watch.current().closed], [[], false, false]);
+    assert.deepEqual(
+      [file.said, file.watch.isInForce(), file.watch.current().closing],
+      [[], false, undefined],
+    );
   });
 
   it("closes everything where a setting names it, until it is there", async () => {
     using file = followNothing("DOCKERWALL_POLICY_FILE", "policy.yml", "policy.yaml");
     const { folder, watch, said } = file;
-    assert.equal(watch.current().closed, true);
+    assert.equal(watch.current().closing?.closes, true);
     assert.match(
       said.join("\n"),
       /^problem: policy file \S+\/policy\.yml: there is no such file, though DOCKERWALL_POLICY_FILE names it, and \S+\/policy\.yaml is there instead; nothing is allowed/,
@@ -188,7 +191,7 @@ describe("a policy file that cannot be understood for a fault of ours", () => {
     assert.match(told.at(-1) ?? "", /cannot be understood \(no\); its last good version stays in force$/);
     assert.deepEqual([watch.current(), changes], [was, 0]);
     using first = followPolicyFile({ ...unchosen, onChange: () => undefined, onProblem: () => undefined });
-    assert.equal(first.current().closed, true);
+    assert.equal(first.current().closing?.closes, true);
     fails = false;
     writeFileSync(path, "presets: {mine: [cdn.example.com]}\n");
     await until("the correction", 5_000, () => (changes === 1 ? true : undefined));

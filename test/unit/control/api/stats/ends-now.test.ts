@@ -210,3 +210,22 @@ test("one to an address that a neighbour looked up: who, as what", async () => {
   assert.deepEqual(await end([dns], "other.example.com"), held);
   assert.deepEqual(await end([far], "www.example.com"), held);
 });
+
+test("stats: what is denied beside a list that cannot be read is told with the slip", async () => {
+  const unread = 'network "home", label dockerwall.allow: entry "a..b" at column 1: no';
+  const after = async (closes: boolean) => {
+    const guarded = [
+      { ...guardedNetwork(home), bridge: "br-home", lists: [...lists, { ...listOf(""), closes, unread }] },
+    ];
+    const { classification } = inForce;
+    const { step, advice } =
+      (await endNow(recordOf("192.0.2.1", 443), sourcesOf(), {
+        ...inForce,
+        classification: { ...classification, guarded },
+      })) ?? {};
+    return [step, advice];
+  };
+  const advice = `correct this first: ${unread}`;
+  assert.deepEqual(await after(true), ["unreadable", advice]);
+  assert.deepEqual(await after(false), ["no-entry", advice]);
+});

@@ -16,10 +16,14 @@ const fault: FoundFile = { kind: "not-understood", why: "no" };
 
 /** What is in force at the end: the list of `app`, "closed" or nothing; and whether the last one changed that. */
 function after(found: readonly FoundFile[], chosenBy?: string) {
-  const versions = new PolicyFileVersions(presets, chosenBy);
+  const versions = new PolicyFileVersions(presets, "/etc/policy.yml", chosenBy);
   const taken = found.map((each) => versions.take(each)).at(-1);
   const { current } = versions;
-  return [current.closed ? "closed" : current.networks.get("app"), taken?.changed, taken?.news] as const;
+  return [
+    current.closing !== undefined ? "closed" : current.networks.get("app"),
+    taken?.changed,
+    taken?.news,
+  ] as const;
 }
 
 describe("a policy file", () => {
