@@ -143,6 +143,10 @@ export async function startPlane(
   const asked: string[] = [];
   started += 1;
   const problems: string[] = [];
+  const onProblem = (problem: string): void => {
+    if (expectsProblems) problems.push(problem);
+    else assert.fail(problem);
+  };
   let foreign: readonly string[] = [];
   const further = Promise.withResolvers<void>();
   let counters: readonly CounterReading[] = [];
@@ -163,14 +167,16 @@ export async function startPlane(
       onSecondPart: further.resolve,
       onRefresh: (suspects) => void asked.push(...suspects),
       onListening: () => undefined,
-      onSandboxes: () => undefined,
+      onSandboxes: (_captured, problem) => {
+        if (problem !== undefined) onProblem(problem);
+      },
       onForeignInterfaces: (sentences) => {
         foreign = sentences;
       },
       onResolver: (_report, readings) => {
         counters = readings;
       },
-      onProblem: (problem) => (expectsProblems ? problems.push(problem) : assert.fail(problem)),
+      onProblem,
       onDeath: (error) => assert.fail(error),
     },
   );

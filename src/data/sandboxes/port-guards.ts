@@ -6,7 +6,7 @@ import type { PortGuard } from "../../core/firewall/port-guard.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { PortGuardDemand, PortTable } from "../../edge/kernel/nftables/host/port-table.ts";
 import type { Port } from "../../edge/sandbox/ports/ports.ts";
-import { portsOf, type TryFor } from "./attempt.ts";
+import { portsOf, type SandboxAttempts, type TryFor } from "./attempt.ts";
 import { addressesOf, LetIn, type Trespass } from "./let-in.ts";
 import type { SenderAddresses } from "./senders.ts";
 
@@ -20,6 +20,8 @@ export interface PortGuardsOptions {
   readonly cutInside: (sandbox: string, cut: boolean) => void;
   readonly isCutInside: (sandbox: string) => boolean;
   readonly attempt: TryFor;
+  /** The same of what is tried as a sandbox is judged. */
+  readonly attemptOf: SandboxAttempts["attempt"];
 }
 
 /** A chain that is not in force yet. */
@@ -57,7 +59,7 @@ export class PortGuards {
    * @returns false where something was refused
    */
   put(sandbox: string, its: readonly Port[], may: SenderAddresses, isGuarded: boolean): boolean {
-    return this.#options.attempt(portsOf(sandbox), () => {
+    return this.#options.attemptOf(sandbox, portsOf(sandbox), () => {
       if (!isGuarded) {
         for (const { index } of its) this.#open(index);
         return;
@@ -75,7 +77,7 @@ export class PortGuards {
     this.#staged.clear();
     const refusals = staged.length === 0 ? undefined : this.#table?.guardAll(staged);
     for (const { sandbox, port, guard } of staged) {
-      const done = this.#options.attempt(portsOf(sandbox), () => {
+      const done = this.#options.attemptOf(sandbox, portsOf(sandbox), () => {
         const refusal = refusals?.get(port.index);
         if (refusal === undefined) this.#letIn.put(port, guard);
         else {
@@ -104,7 +106,7 @@ export class PortGuards {
   withhold(sandbox: string, its: readonly Port[], own: SenderAddresses): boolean {
     const isOwn = isAmong(own);
     if ([...this.#staged.values()].some(({ guard }) => addressesOf(guard).some(isOwn))) this.flush();
-    return this.#options.attempt(portsOf(sandbox), () => {
+    return this.#options.attemptOf(sandbox, portsOf(sandbox), () => {
       for (const trespass of this.#letIn.beside(its, own)) this.#withhold(trespass);
     });
   }
@@ -119,12 +121,14 @@ export class PortGuards {
     return this.#letIn.inheritedAt(address, bridge);
   }
 
-  cut(sandbox: string, its: readonly Port[], cut: boolean): void {
-    const { attempt } = this.#options;
-    attempt(portsOf(sandbox), () => {
+  /** @returns whether all of it was done */
+  cut(sandbox: string, its: readonly Port[], cut: boolean): boolean {
+    const { attemptOf } = this.#options;
+    const isDoneAtPorts = attemptOf(sandbox, portsOf(sandbox), () => {
       for (const port of its) this.#table?.cut(port, cut);
     });
-    attempt(`sandbox ${sandbox}`, () => this.#cutInside(sandbox, cut));
+    const isDoneInside = attemptOf(sandbox, `sandbox ${sandbox}`, () => this.#cutInside(sandbox, cut));
+    return isDoneAtPorts && isDoneInside;
   }
 
   gone(sandbox: string): void {

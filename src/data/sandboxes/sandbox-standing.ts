@@ -13,7 +13,8 @@ import type { IpAddress } from "../../core/model/address.ts";
 import { openPortTable } from "../../edge/kernel/nftables/host/port-table.ts";
 import type { FoundInside } from "../../edge/sandbox/addresses.ts";
 import { bridgesOf, openPorts, type Port, type Ports } from "../../edge/sandbox/ports/ports.ts";
-import { createAttempt, portsOf, type TryFor } from "./attempt.ts";
+import { DockerwallError } from "../../errors.ts";
+import { createAttempt, portsOf, SandboxAttempts, type TryFor } from "./attempt.ts";
 import { ForeignInterfaces } from "./foreign-interfaces.ts";
 import { PortGuards } from "./port-guards.ts";
 import { createSandboxEntries, type SandboxEntries } from "./sandbox-entries.ts";
@@ -33,8 +34,11 @@ export interface Standings {
   enforce(sandbox: string, found: FoundInside): Standing;
   /** By which interfaces nothing may leave it; undefined: as it was before. */
   closedIn(sandbox: string): readonly SandboxInterface[] | undefined;
-  /** Everything that was demanded is in the kernel on return, that of all ports in as few steps as it takes. */
-  commit(): void;
+  /**
+   * Everything that was demanded is in the kernel on return, that of all ports in as few steps as it takes.
+   * @returns see SandboxesOptions
+   */
+  commit(): ReadonlyMap<string, string>;
   gone(sandbox: string): void;
   /** Begins to tell which ports are settled; all are to be judged anew then. */
   settlePorts(): void;
@@ -74,6 +78,7 @@ interface Demand extends JudgedPorts {
 class KernelStandings implements Standings {
   readonly #options: StandingsOptions;
   readonly #attempt: TryFor;
+  readonly #judging = new SandboxAttempts();
   readonly #guards: PortGuards;
   readonly #ports: Ports;
   readonly #guardedEntries: SandboxEntries;
@@ -99,6 +104,7 @@ class KernelStandings implements Standings {
       cutInside: found.cutInside,
       isCutInside: found.isCutInside,
       attempt: this.#attempt,
+      attemptOf: this.#judging.attempt,
     });
     this.#guardedEntries = createSandboxEntries(sets, "guarded", options.onSecondPart);
     this.#cutOff = createSandboxEntries(sets, "quarantine");
@@ -153,7 +159,8 @@ class KernelStandings implements Standings {
     if (standing.kind === "guarded") hearOf(asker);
     const isKnown = standing.kind !== "unknown";
     // Before anything that may fail. What an earlier run knew of a sandbox counts until this one does.
-    if (quarantine !== "unread" && quarantine !== "no") this.#cut(sandbox, its, may.senders, true);
+    const isCut =
+      quarantine === "unread" || quarantine === "no" || this.#cut(sandbox, its, may.senders, true);
     // Its ports may let in less by what was demanded for it: that comes before anything is another's.
     if (may.senders.some((address) => this.#isAnothers(address, sandbox))) this.#guards.flush();
     // What was another's until now leaves by that one's ports no more.
@@ -162,9 +169,11 @@ class KernelStandings implements Standings {
     const guarded = isGuarded ? indexNow().guardedAddressesOf(may.senders, bridges) : [];
     if (isKnown) this.#guardedEntries.put(sandbox, guarded);
     const isFilledIn = standing.kind === "open" && !isGuarded ? true : this.#fillIn(asker, its);
-    const letIn = isFilledIn ? { ...may, senders } : nobody;
+    // What cannot be cut off at its ports is let in by them as little as can be.
+    const letIn = isFilledIn && isCut ? { ...may, senders } : nobody;
     const accepted = isAlone && this.#guards.put(sandbox, its, letIn, isGuarded);
-    const state = accepted && isFilledIn && !isUndecided && !unheard ? standing.kind : "unknown";
+    const isInForce = accepted && isFilledIn && isCut;
+    const state = isInForce && !isUndecided && !unheard ? standing.kind : "unknown";
     this.#demand({ sandbox, its, state, uncut: quarantine === "no" ? may.senders : undefined });
     // By its ports first, and only then by what was granted to it.
     if (may.released.length > 0) this.#guards.flush();
@@ -176,16 +185,17 @@ class KernelStandings implements Standings {
     return this.#foreign.closedIn(sandbox);
   }
 
-  commit(): void {
+  commit(): ReadonlyMap<string, string> {
     const demands = [...this.#demands.values()];
     this.#demands.clear();
     const refused = this.#guards.commit();
     for (const { sandbox, its, uncut } of demands)
       if (uncut !== undefined)
-        this.#attempt(`sandbox ${sandbox}`, () => this.#cut(sandbox, its, uncut, false));
+        this.#judging.attempt(sandbox, `sandbox ${sandbox}`, () => this.#cut(sandbox, its, uncut, false));
     this.#settle(
       demands.map((each) => (refused.has(each.sandbox) ? { ...each, state: "unknown" as const } : each)),
     );
+    return this.#judging.take();
   }
 
   /** What the kernel refuses of it, as without a set, leaves nothing else of it behind. */
@@ -297,6 +307,7 @@ class KernelStandings implements Standings {
   #forgetDemand(sandbox: string): void {
     this.#demands.delete(sandbox);
     this.#guards.forget(sandbox);
+    this.#judging.forget(sandbox);
   }
 
   #awaitsList(sandbox: string, strange: readonly string[]): boolean {
@@ -309,9 +320,10 @@ class KernelStandings implements Standings {
     return this.#settling !== undefined && kind === "open" && this.#options.engine.isUnheard(asker);
   }
 
-  #cut(sandbox: string, its: readonly Port[], senders: readonly IpAddress[], cut: boolean): void {
+  /** @returns whether all of it was done but for what throws */
+  #cut(sandbox: string, its: readonly Port[], senders: readonly IpAddress[], cut: boolean): boolean {
     this.#cutOff.put(sandbox, cut ? senders.map((address) => ({ address })) : []);
-    this.#guards.cut(sandbox, its, cut);
+    return this.#guards.cut(sandbox, its, cut);
   }
 
   /** What comes by its ports has all that was left to be filled in. @returns false where that is not so */
@@ -322,9 +334,11 @@ class KernelStandings implements Standings {
       peer === undefined ? [] : [{ index: peer, port: index }],
     );
     let isDone = true;
-    const done = this.#attempt(`sandbox ${sandbox}`, () => {
+    const done = this.#judging.attempt(sandbox, `sandbox ${sandbox}`, () => {
       if (!engine.mayForge(asker)) found.giveBackChecksums(sandbox);
-      else isDone = pairs.length === its.length && found.keepChecksums(sandbox, pairs);
+      else if (pairs.length === its.length) isDone = found.keepChecksums(sandbox, pairs);
+      else
+        throw new DockerwallError("KERNEL_REFUSED", "the kernel does not tell which interface is at a port");
     });
     return done && isDone;
   }
@@ -341,7 +355,8 @@ class KernelStandings implements Standings {
       settling.judged(onBridges);
     } catch {
       // Whose the refusal is, and why, is found out one by one.
-      for (const each of onBridges) this.#attempt(portsOf(each.sandbox), () => settling.judged([each]));
+      for (const each of onBridges)
+        this.#judging.attempt(each.sandbox, portsOf(each.sandbox), () => settling.judged([each]));
     }
   }
 

@@ -4,7 +4,7 @@
 import { networkInterfaces } from "node:os";
 import type { SandboxInterface } from "../../core/askers/foreign-interfaces.ts";
 import type { LateCapture } from "../../core/askers/late-captures.ts";
-import { contained } from "../../core/contain.ts";
+import { contain, contained, type OnFailure } from "../../core/contain.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import { after } from "../host/every.ts";
 import { withNamespace } from "../kernel/netns.ts";
@@ -28,6 +28,8 @@ export interface CaptureOptions {
   readonly portsWait: () => boolean;
   /** Reads the addresses of a sandbox, and where it stands by them. */
   readonly readAnew: (sandbox: Sandbox) => void;
+  /** What it was to do for a sandbox was refused, and is to be done when that is judged again. */
+  readonly onRefused: (sandbox: Sandbox) => OnFailure;
   /** A sandbox is captured now, or no longer. */
   readonly onChange: (sandbox: Sandbox) => void;
 }
@@ -37,11 +39,11 @@ export interface Capture {
   install(sandbox: Sandbox): void;
   /** Leads a captured sandbox to where its sockets are now. @throws NetlinkError, SystemCallError */
   lead(sandbox: Sandbox): void;
-  /** Keeps back what leaves by an interface that is not among the sandbox's. */
+  /** Keeps back what leaves by an interface that is not among the sandbox's. @throws NetlinkError, SystemCallError */
   hold(sandbox: Sandbox): void;
-  /** Lets nothing leave by these interfaces, in place of others before. */
+  /** Lets nothing leave by these interfaces, in place of others before. @throws NetlinkError, SystemCallError */
   close(sandbox: Sandbox, interfaces: readonly SandboxInterface[]): void;
-  /** Keeps lookups of these gateways on their way there. */
+  /** Keeps lookups of these gateways on their way there. @throws NetlinkError, SystemCallError */
   pin(sandbox: Sandbox, gateways: readonly IpAddress[]): void;
   /** Gives it back to the engine's own resolver, when it is still open then. */
   releaseSoon(sandbox: Sandbox): void;
@@ -58,10 +60,8 @@ const releaseAfterMs = 250;
 const refusedWithinMs = 1_000;
 
 export function createCapture(options: CaptureOptions): Capture {
-  const { attempt, tellOf, pastFlows, onLate, mayEngineAsk, portsWait, readAnew, onChange } = options;
-
-  const hold = ({ name, namespaceFd, interfaces, owner }: Sandbox): void =>
-    attempt(name, () => withNamespace(namespaceFd, () => holdInterfaces(interfaces, owner)));
+  const { attempt, tellOf, pastFlows, onLate, mayEngineAsk, portsWait, readAnew, onRefused, onChange } =
+    options;
 
   function install(sandbox: Sandbox): void {
     const { namespaceFd, ports, owner } = sandbox;
@@ -72,7 +72,7 @@ export function createCapture(options: CaptureOptions): Capture {
     sandbox.inherited ||= replaced && !sandbox.captured && !sandbox.fresh;
     sandbox.captured = true;
     if (sandbox.interfaces.length === 0 && portsWait()) sandbox.interfaces = "all";
-    hold(sandbox);
+    contain(() => hold(sandbox), onRefused(sandbox));
     if (late) onLate(sandbox.name, lateCaptureOf(sandbox, attempt, mayEngineAsk));
     if (!sandbox.fresh) pastFlows.forgetSoon(sandbox);
     // First the engine's refusal must have found its way back: who is refused asks again by another socket at once.
@@ -104,15 +104,15 @@ export function createCapture(options: CaptureOptions): Capture {
       }
       if (sandbox.standing.kind === "open" && sandbox.captured) release(sandbox);
     };
-    sandbox.releaseTimer ??= setTimeout(contained(releaseNow, tellOf(sandbox.name)), releaseAfterMs);
+    sandbox.releaseTimer ??= setTimeout(contained(releaseNow, onRefused(sandbox)), releaseAfterMs);
   }
 
   return {
     install,
     lead,
     hold,
-    close: (sandbox, interfaces) => attempt(sandbox.name, () => close(sandbox, interfaces)),
-    pin: (sandbox, gateways) => attempt(sandbox.name, () => pin(sandbox, gateways)),
+    close,
+    pin,
     release,
     releaseSoon,
   };
@@ -120,8 +120,15 @@ export function createCapture(options: CaptureOptions): Capture {
 
 function noteRelease(sandbox: Sandbox): void {
   sandbox.captured = false;
+  sandbox.held = undefined;
   sandbox.gateways = [];
   sandbox.closed = undefined;
+}
+
+function hold(sandbox: Sandbox): void {
+  const { namespaceFd, interfaces, owner } = sandbox;
+  withNamespace(namespaceFd, () => holdInterfaces(interfaces, owner));
+  sandbox.held = interfaces;
 }
 
 function close(sandbox: Sandbox, interfaces: readonly SandboxInterface[]): void {

@@ -7,18 +7,21 @@ import { inBatches } from "../../core/in-batches.ts";
 import { familyOf, type IpAddress } from "../../core/model/address.ts";
 import { messageOf } from "../../errors.ts";
 import type { AddressHolders } from "./address-holders.ts";
-import { readAddresses, type SandboxAddress } from "./addresses.ts";
+import type { SandboxAddress, SandboxAddresses } from "./addresses.ts";
 import type { Capture } from "./capture.ts";
 import type { Questions } from "./lookups/questions.ts";
 import type { SandboxesOptions } from "./options.ts";
+import { describeFailure, type OwedSandboxes } from "./owed.ts";
 import type { SandboxRegister } from "./register.ts";
-import type { Sandbox, TellOf } from "./sandbox.ts";
+import type { Sandbox } from "./sandbox.ts";
 import type { Interfaces } from "./tables/interfaces.ts";
 
 export interface ClassificationOptions
   extends Pick<SandboxesOptions, "enforce" | "closedIn" | "commit" | "isTold" | "portsWait"> {
-  readonly tellOf: TellOf;
+  /** See addresses.ts. @throws NetlinkError, SystemCallError */
+  readonly readAddresses: (addressFd: number, namespaceFd: number) => SandboxAddresses;
   readonly register: SandboxRegister;
+  readonly owed: Pick<OwedSandboxes, "owe" | "paid">;
   readonly holders: AddressHolders;
   readonly capture: Capture;
   readonly questions: Questions;
@@ -28,8 +31,8 @@ export interface Classification {
   /** Reads the addresses of a sandbox, and acts on where it stands by them. */
   read(sandbox: Sandbox): void;
   /**
-   * Acts on where they stand now, by the addresses that were last read; while others are judged, right after that. What
-   * fails of one is reported as a problem, and keeps back none of the others.
+   * Acts on where they stand now, by the addresses that were last read; while others are judged, right after that. One of
+   * which something fails is owed another judgement, and keeps back none of the others.
    */
   settle(sandboxes: readonly Sandbox[]): void;
 }
@@ -54,6 +57,8 @@ export function createClassification(options: ClassificationOptions): Classifica
 
 class SandboxClassification implements Classification {
   readonly #options: ClassificationOptions;
+  /** Those whose last reading failed: they are judged by one before it. */
+  readonly #unread = new WeakSet<Sandbox>();
   /** What one loses or leaves is another's, who is judged then, too. */
   readonly settle: Classification["settle"];
 
@@ -75,12 +80,15 @@ class SandboxClassification implements Classification {
       );
     try {
       sandbox.checksums.noteChange();
-      sandbox.found = readAddresses(sandbox.addressFd, sandbox.namespaceFd);
+      sandbox.found = this.#options.readAddresses(sandbox.addressFd, sandbox.namespaceFd);
     } catch (error) {
-      if (sandbox.captured) this.#tell(sandbox, error);
-      else this.#noteUncaptured(sandbox, error);
+      // The kernel has nothing more to tell of it: what it told of was taken off the socket.
+      this.#unread.add(sandbox);
+      if (!sandbox.captured) this.#noteUncaptured(sandbox, error);
+      this.#owe(sandbox, error);
       return;
     }
+    this.#unread.delete(sandbox);
     this.settle([sandbox]);
   }
 
@@ -99,14 +107,32 @@ class SandboxClassification implements Classification {
 
   #finish(all: readonly Judged[]): void {
     const work = (): void => {
-      this.#options.commit();
-      for (const judged of all)
-        contain(
-          () => actOn(judged, this.#options),
-          (error) => this.#fail(judged.sandbox, error),
-        );
+      const refused = this.#options.commit();
+      this.#oweAll(refused);
+      for (const judged of all) this.#actOn(judged, refused.has(judged.sandbox.name));
     };
     contain(work, (error) => this.#finishEach(all, error));
+  }
+
+  /** What was put into force for one may have had that of any other refused. */
+  #oweAll(refused: ReadonlyMap<string, string>): void {
+    const { register, owed } = this.#options;
+    for (const [name, why] of refused) {
+      const sandbox = register.get(name);
+      if (sandbox !== undefined) owed.owe(sandbox, why);
+    }
+  }
+
+  #actOn(judged: Judged, isRefused: boolean): void {
+    const { sandbox } = judged;
+    let isDone = !isRefused;
+    const attempt = (work: () => void): void =>
+      contain(work, (error) => {
+        isDone = false;
+        this.#fail(sandbox, error);
+      });
+    attempt(() => actOn(judged, this.#options, attempt));
+    if (isDone && isInForce(sandbox) && !this.#unread.has(sandbox)) this.#options.owed.paid(sandbox);
   }
 
   /** Not known to be in force is what any of them demands: each demands it anew, and alone. */
@@ -140,12 +166,12 @@ class SandboxClassification implements Classification {
 
   /** One that cannot be classified stays captured, and its questions wait. */
   #fail(sandbox: Sandbox, error: unknown): void {
-    if (sandbox.captured || sandbox.standing.kind === "open") this.#tell(sandbox, error);
-    else this.#noteUncaptured(sandbox, error);
+    if (!sandbox.captured && sandbox.standing.kind !== "open") this.#noteUncaptured(sandbox, error);
+    this.#owe(sandbox, error);
   }
 
-  #tell({ name }: Sandbox, error: unknown): void {
-    this.#options.tellOf(name)(error);
+  #owe(sandbox: Sandbox, error: unknown): void {
+    this.#options.owed.owe(sandbox, describeFailure(sandbox, error));
   }
 
   #noteUncaptured({ name }: Sandbox, error: unknown): void {
@@ -153,22 +179,30 @@ class SandboxClassification implements Classification {
   }
 }
 
-function actOn(judged: Judged, options: ClassificationOptions): void {
+/** @param attempt a part of it that keeps back none of the others */
+function actOn(judged: Judged, options: ClassificationOptions, attempt: (work: () => void) => void): void {
   const { register, capture, questions } = options;
   const { sandbox, standing } = judged;
   sandbox.standing = standing;
-  closeAnew(sandbox, options);
-  const interfaces = interfacesOf(judged, options);
-  const changed = interfaces.toString() !== sandbox.interfaces.toString();
-  sandbox.interfaces = interfaces;
+  attempt(() => closeAnew(sandbox, options));
+  sandbox.interfaces = interfacesOf(judged, options);
   const wanted = standing.kind !== "open";
   if (wanted && !sandbox.captured) capture.install(sandbox);
   // Only now: whatever had to be done about the addresses of a new interface has been done.
-  else if (sandbox.captured && changed) capture.hold(sandbox);
+  else if (sandbox.captured && !isHeld(sandbox)) attempt(() => capture.hold(sandbox));
   if (!wanted && sandbox.captured) capture.releaseSoon(sandbox);
   if (!wanted && !sandbox.captured) register.noteOpen(sandbox);
-  pinAnew(sandbox, capture);
+  attempt(() => pinAnew(sandbox, capture));
   if (standing.kind !== "unknown") questions.settle(sandbox);
+}
+
+/** Captured, and held as it is to be; an open one is given back a little later than it is acted on. */
+function isInForce(sandbox: Sandbox): boolean {
+  return sandbox.standing.kind === "open" ? !sandbox.captured : sandbox.captured && isHeld(sandbox);
+}
+
+function isHeld({ interfaces, held }: Sandbox): boolean {
+  return interfaces.toString() === held?.toString();
 }
 
 /** First, as what is held leaves by none of them. */

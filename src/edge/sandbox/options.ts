@@ -21,8 +21,12 @@ export interface SandboxesOptions {
   readonly enforce: (found: FoundInside, sandbox: string) => Standing;
   /** By which interfaces nothing may leave it, by what it was judged by last; undefined: as it was before. */
   readonly closedIn: (sandbox: string) => readonly SandboxInterface[] | undefined;
-  /** Everything that was demanded is in the kernel when it returns; what is refused is a problem. Not to throw: after it has, nothing that was demanded counts as in force. */
-  readonly commit: () => void;
+  /**
+   * Everything that was demanded is in the kernel when it returns, but for what is refused. Not to throw: after it has,
+   * nothing that was demanded counts as in force.
+   * @returns the sandboxes of which something was refused since the last time, each with a sentence that says what
+   */
+  readonly commit: () => ReadonlyMap<string, string>;
   /** Whether the engine has told whose a sandbox is. */
   readonly isTold: (sandbox: string) => boolean;
   /** Whether packets from a new port wait on the host until its sandbox's addresses have been seen to. */

@@ -1,14 +1,16 @@
 // What captured sandboxes are handled with: each part knows those that it needs, and nothing of the rest.
 
 import { contain } from "../../core/contain.ts";
-import { messageOf } from "../../errors.ts";
+import { after } from "../host/every.ts";
 import { AddressHolders } from "./address-holders.ts";
+import { readAddresses } from "./addresses.ts";
 import { type Capture, createCapture } from "./capture.ts";
 import { type Classification, createClassification } from "./classification.ts";
 import { createPastFlows } from "./flows/past-flows.ts";
 import { createListening, type Listening } from "./lookups/listening.ts";
 import { createQuestions } from "./lookups/questions.ts";
 import type { SandboxesOptions } from "./options.ts";
+import { describeFailure, OwedSandboxes } from "./owed.ts";
 import { SandboxRegister } from "./register.ts";
 import type { ContainFor, Sandbox, TellOf } from "./sandbox.ts";
 import { UnopenedSandboxes } from "./unopened.ts";
@@ -19,6 +21,7 @@ export interface SandboxParts {
   readonly tellOf: TellOf;
   readonly register: SandboxRegister;
   readonly unopened: UnopenedSandboxes;
+  readonly owed: OwedSandboxes;
   readonly holders: AddressHolders;
   readonly listening: Listening;
   readonly capture: Capture;
@@ -27,7 +30,7 @@ export interface SandboxParts {
 
 export function createParts(options: SandboxesOptions): SandboxParts {
   const { onProblem } = options;
-  const tellOf: TellOf = (name) => (error) => onProblem(`sandbox ${name}: ${messageOf(error)}`);
+  const tellOf: TellOf = (name) => (error) => onProblem(describeFailure({ name }, error));
   const attempt: ContainFor = (name, work) => contain(work, tellOf(name));
   const isLive = (sandbox: Sandbox): boolean => register.isLive(sandbox);
   const unopened = new UnopenedSandboxes();
@@ -38,6 +41,12 @@ export function createParts(options: SandboxesOptions): SandboxParts {
     onChange: options.onChange,
   });
   const holders = new AddressHolders(options.onAddressLost, attempt);
+  const owed = new OwedSandboxes({
+    register,
+    after,
+    tellOf,
+    again: (sandbox) => classification.read(sandbox),
+  });
   const capture = createCapture({
     tellOf,
     attempt,
@@ -46,6 +55,7 @@ export function createParts(options: SandboxesOptions): SandboxParts {
     mayEngineAsk: options.mayEngineAsk,
     portsWait: options.portsWait,
     readAnew: (sandbox) => classification.read(sandbox),
+    onRefused: (sandbox) => (error) => owed.owe(sandbox, describeFailure(sandbox, error)),
     onChange: (sandbox) => register.noteCapture(sandbox),
   });
   const questions = createQuestions({
@@ -64,18 +74,14 @@ export function createParts(options: SandboxesOptions): SandboxParts {
     isLive,
     onProblem,
   });
-  const { enforce, closedIn, commit, isTold, portsWait } = options;
   const classification = createClassification({
-    enforce,
-    closedIn,
-    commit,
-    isTold,
-    portsWait,
-    tellOf,
+    ...options,
+    readAddresses,
     register,
+    owed,
     holders,
     capture,
     questions,
   });
-  return { options, attempt, tellOf, register, unopened, holders, listening, capture, classification };
+  return { options, attempt, tellOf, register, unopened, owed, holders, listening, capture, classification };
 }

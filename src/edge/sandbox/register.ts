@@ -1,4 +1,4 @@
-// Which sandboxes there are, and which of them are not captured.
+// Which sandboxes there are, which of them are not captured, and for which not all that was decided is in force.
 
 import type { LateCapture } from "../../core/askers/late-captures.ts";
 import type { Sandbox } from "./sandbox.ts";
@@ -24,6 +24,8 @@ export class SandboxRegister {
   readonly #uncaptured = new Map<string, string>();
   /** Those that could not even be opened, by name. */
   readonly #unopened = new Set<string>();
+  /** Why not all that follows for some is in force, by name: one sentence each. */
+  readonly #owed = new Map<string, string>();
 
   constructor(options: RegisterOptions) {
     this.#options = options;
@@ -57,7 +59,8 @@ export class SandboxRegister {
     const sandbox = this.#sandboxes.get(name);
     this.#sandboxes.delete(name);
     this.#unopened.delete(name);
-    if (this.#uncaptured.delete(name)) this.tell();
+    const wasOwed = this.#owed.delete(name);
+    if (this.#uncaptured.delete(name) || wasOwed) this.tell();
     return sandbox;
   }
 
@@ -90,19 +93,43 @@ export class SandboxRegister {
     this.tell();
   }
 
+  /** Something of what follows for it is not in force, which a container may have brought about. @param why one sentence */
+  noteOwed(name: string, why: string): void {
+    this.#owed.set(name, why);
+    this.tell();
+  }
+
+  /** All of it is. */
+  notePaid(name: string): void {
+    if (this.#owed.delete(name)) this.tell();
+  }
+
   /** Tells how many are captured now. */
   tell(): void {
+    const problems = [this.#uncapturedProblem(), this.#owedProblem()].flatMap((problem) => problem ?? []);
+    const problem = problems.length === 0 ? undefined : problems.join("; ");
+    this.#options.onChange(this.values().filter(({ captured }) => captured).length, problem, this.#isOurs());
+  }
+
+  #uncapturedProblem(): string | undefined {
     const uncaptured = new Map([...this.#options.lacking(), ...this.#uncaptured]);
     const [first] = uncaptured;
     const leaks =
       this.#uncaptured.size === 0
         ? ""
         : `; lookups of ${this.#uncaptured.size} may leave through the engine's resolver, whatever the name`;
-    const problem =
-      first === undefined
-        ? undefined
-        : `the lookups of ${uncaptured.size} container(s) cannot be captured, sandbox ${first[0]}: ${first[1]}${leaks}`;
-    this.#options.onChange(this.values().filter(({ captured }) => captured).length, problem, this.#isOurs());
+    return first === undefined
+      ? undefined
+      : `the lookups of ${uncaptured.size} container(s) cannot be captured, sandbox ${first[0]}: ${first[1]}${leaks}`;
+  }
+
+  /** Of those that are captured, or need not be. */
+  #owedProblem(): string | undefined {
+    const owed = [...this.#owed].filter(([name]) => !this.#uncaptured.has(name));
+    const [first] = owed;
+    return first === undefined
+      ? undefined
+      : `what was decided of ${owed.length} container(s) is not wholly in force, and is tried again (${first[1]})`;
   }
 
   /**

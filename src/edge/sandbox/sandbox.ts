@@ -40,6 +40,8 @@ export interface Sandbox {
   readTimer: NodeJS.Timeout | undefined;
   /** Indexes of the interfaces that packets may leave by while it is captured. */
   interfaces: Interfaces;
+  /** The same as the kernel has it; undefined while that is as an earlier run has left it, or nothing is held. */
+  held: Interfaces | undefined;
   /** By which nothing leaves; undefined while that is as an earlier run has left it. */
   closed: readonly SandboxInterface[] | undefined;
   /** Never rejects. */
@@ -92,6 +94,7 @@ export function openSandbox(name: string, namespaceFd: number, fresh: boolean): 
       pace: createPace(reading),
       readTimer: undefined,
       interfaces: [],
+      held: undefined,
       closed: undefined,
       listening: Promise.resolve([]),
       unwatch: () => undefined,

@@ -172,12 +172,13 @@ function begin(parts: SandboxParts, sandbox: Sandbox, isMet: boolean): void {
 
 /** Whatever of it fails, its descriptors are closed. */
 async function forget(parts: SandboxParts, name: string): Promise<void> {
-  const { options, register, unopened, attempt, holders, listening } = parts;
+  const { options, register, unopened, owed, attempt, holders, listening } = parts;
   const sandbox = register.remove(name);
   if (sandbox === undefined) {
     if (unopened.forget(name)) attempt(name, () => options.onGone(name));
     return;
   }
+  owed.forget(sandbox);
   listening.forget(name);
   attempt(name, () => holders.forget(sandbox));
   attempt(name, () => options.onGone(name));

@@ -218,9 +218,9 @@ test("while they cannot be cleared, nothing leaves from there, and a problem say
   assert.deepEqual([problems.length, retries.length], [1, 0]);
 });
 
-test("nothing is let in from where what is left to be filled in cannot be, and a problem says so", (t) => {
+test("nothing is let in from where what is left to be filled in cannot be, and that is told", (t) => {
   const address = "198.19.1.8" as IpAddress;
-  const problems: string[] = [];
+  const refusals: string[] = [];
   let isRefused = true;
   const standings = standingsOf(t, {
     sets,
@@ -230,7 +230,6 @@ test("nothing is let in from where what is left to be filled in cannot be, and a
       if (isRefused) throw new Error("the driver of eth0 goes on");
       return true;
     },
-    onProblem: (problem) => problems.push(problem),
   });
   const box = createNamespace("refused");
   t.after(() => run("ip", "netns", "del", box.name));
@@ -239,13 +238,14 @@ test("nothing is let in from where what is left to be filled in cannot be, and a
   standings.lookNow();
   const isLetIn = (): boolean => {
     standings.enforce("refused", { addresses: [{ address, index: 2 }], linkLocal: [], interfaces: [] });
-    standings.commit();
+    refusals.push(...standings.commit().values());
     return run("nft", "list", "table", "netdev", "dockerwall").includes(address);
   };
   assert.equal(isLetIn(), false);
-  assert.deepEqual(problems, ["sandbox refused: the driver of eth0 goes on"]);
+  assert.deepEqual(refusals, ["sandbox refused: the driver of eth0 goes on"]);
   isRefused = false;
   assert.equal(isLetIn(), true);
+  assert.equal(refusals.length, 1);
   isRefused = true;
   assert.equal(isLetIn(), false);
 });

@@ -8,6 +8,7 @@ import { eachAttribute, readText } from "../../../src/edge/kernel/netlink/messag
 import { NETLINK_NETFILTER, openNetlink } from "../../../src/edge/kernel/netlink/socket.ts";
 import { openPortTable, removePortTable } from "../../../src/edge/kernel/nftables/host/port-table.ts";
 import { indexOf } from "../../support/frames.ts";
+import { until } from "../../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run } from "../../support/namespace.ts";
 import {
   app,
@@ -138,5 +139,11 @@ test("one of them that the kernel refuses is a problem, and fails by itself", as
   assert.doesNotMatch(settled, new RegExp(`"${bad.port}"`));
   const [problem = ""] = problems;
   assert.deepEqual([...new Set(problems)], [problem]);
-  assert.match(problem, new RegExp(`^the ports of sandbox ${bad.name}: .*EBUSY`));
+  assert.match(problem, new RegExp(`of 1 container.*the ports of sandbox ${bad.name}: .*EBUSY`));
+  // Nothing changes there, and nobody posts another picture.
+  run("nft", `flush chain netdev dockerwall by-1`);
+  await until("it to be guarded", 20_000, () => (isGuarded(bad, rulesNow()) ? true : undefined));
+  await until("its port to be settled", 5_000, () =>
+    run("nft", "list", "set", "bridge", "dockerwall", "settled").includes(`"${bad.port}"`) ? true : undefined,
+  );
 });

@@ -113,7 +113,7 @@ test("it stays while it is not known any more where the container stands, and go
     readiness: createReadiness(),
     enforce: (_found, sandbox) => (sandbox === node.name ? standing : { kind: "open" }),
     closedIn: () => undefined,
-    commit: () => undefined,
+    commit: () => new Map(),
     isTold: () => true,
     portsWait: () => false,
     onAppear: () => undefined,

@@ -103,7 +103,7 @@ function capture(t: TestContext): Watched {
     onAppear: (sandbox) => met.push(sandbox),
     enforce: () => guarded,
     closedIn: () => undefined,
-    commit: () => undefined,
+    commit: () => new Map(),
     isTold: () => false,
     portsWait: () => false,
     onQuery: ({ message, reply }) => reply(message),

@@ -19,6 +19,7 @@ test("a sandbox whose handling fails is a problem, and leaves nothing open when 
   const failFor = (sandbox: string, what: string): void => {
     if (sandbox === "bad") throw new Error(what);
   };
+  const told = new Set<string | undefined>();
   const sandboxes = createSandboxes({
     folder: "/run/netns",
     readiness: createReadiness(),
@@ -28,7 +29,7 @@ test("a sandbox whose handling fails is a problem, and leaves nothing open when 
       return { kind: "unknown" };
     },
     closedIn: () => undefined,
-    commit: () => undefined,
+    commit: () => new Map(),
     isTold: () => false,
     portsWait: () => false,
     onQuery: () => undefined,
@@ -42,7 +43,7 @@ test("a sandbox whose handling fails is a problem, and leaves nothing open when 
     mayEngineAsk: () => false,
     onLate: () => undefined,
     onUnseen: () => undefined,
-    onChange: () => undefined,
+    onChange: (_captured, problem) => told.add(problem),
     onProblem: (problem) => problems.push(problem),
   });
   t.after(sandboxes.releaseAll);
@@ -55,8 +56,8 @@ test("a sandbox whose handling fails is a problem, and leaves nothing open when 
   assert.deepEqual(sandboxes.addressesOf("good"), []);
   for (const name of ["bad", "good"]) run("ip", "netns", "del", name);
   await until("both", 3_000, () => (gone.length === 2 ? true : undefined));
+  assert.match([...told].join(), /\(sandbox bad: cannot be classified\)/);
   assert.deepEqual([...new Set(problems)].toSorted(), [
-    "sandbox bad: cannot be classified",
     "sandbox bad: cannot be forgotten",
     "sandbox bad: cannot be met",
   ]);

@@ -47,13 +47,15 @@ function start(inherited: Readonly<Record<number, readonly IpAddress[]>> = {}) {
     },
     retain: () => undefined,
   };
+  const attempt = createAttempt((problem) => problems.push(problem));
   const guards = new PortGuards({
     table: table as PortTable,
     networkOn: () => ({ guarded: true, isEnslaved: false, subnets: [] }),
     bridgeOf,
     cutInside: assert.fail,
     isCutInside: () => false,
-    attempt: createAttempt((problem) => problems.push(problem)),
+    attempt,
+    attemptOf: (_sandbox, whose, work) => attempt(whose, work),
   });
   const put = (sandbox: string, indexes: readonly number[], ...senders: IpAddress[]): boolean =>
     guards.put(sandbox, indexes.map(portOf), may(...senders), true) && guards.commit().size === 0;

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Cut } from "../../../../src/core/cut.ts";
 import { type IpAddress, type Prefix, parsePrefix } from "../../../../src/core/model/address.ts";
-import { createAttempt } from "../../../../src/data/sandboxes/attempt.ts";
+import { SandboxAttempts } from "../../../../src/data/sandboxes/attempt.ts";
 import { PortGuards } from "../../../../src/data/sandboxes/port-guards.ts";
 import type { PortTable } from "../../../../src/edge/kernel/nftables/host/port-table.ts";
 import type { Port } from "../../../../src/edge/sandbox/ports/ports.ts";
@@ -26,6 +26,7 @@ const subnets: Readonly<Record<string, readonly Prefix[]>> = {
 
 function start(table: Partial<PortTable> | undefined, inside = false) {
   const seen: unknown[] = [];
+  const judging = new SandboxAttempts();
   const guards = new PortGuards({
     table: table && ({ inherited: () => new Map(), ...table } as PortTable),
     bridgeOf: () => undefined,
@@ -36,9 +37,10 @@ function start(table: Partial<PortTable> | undefined, inside = false) {
     }),
     cutInside: (sandbox, cut) => seen.push(`inside ${sandbox} ${cut}`),
     isCutInside: () => inside,
-    attempt: createAttempt((problem) => seen.push(problem)),
+    attempt: assert.fail,
+    attemptOf: judging.attempt,
   });
-  return { guards, seen };
+  return { guards, seen, judging };
 }
 
 /** A table that notes what it takes, a step for each call. */
@@ -121,12 +123,13 @@ test("what many sandboxes demand anew is one step, and nothing of it is in force
   assert.equal(steps.length, 1);
 });
 
-test("a port that cannot be guarded is a problem, and is not in force; the others are", () => {
+test("a port that cannot be guarded is told, and is not in force; the others are", () => {
   const { table } = noting((index) => index === 2);
-  const { guards, seen } = start(table);
+  const { guards, judging } = start(table);
   for (const index of [1, 2, 3]) guards.put(`box${index}`, of(index), from(`192.0.2.${index}`), true);
   assert.deepEqual([...guards.commit()], ["box2"]);
-  assert.deepEqual(seen, ["the ports of sandbox box2: refused 2"]);
+  assert.deepEqual([...judging.take()], [["box2", "the ports of sandbox box2: refused 2"]]);
+  assert.deepEqual([...judging.take()], []);
   assert.deepEqual([...guards.commit()], []);
 });
 
@@ -187,15 +190,16 @@ test("who is cut off is so inside too, whatever its ports can do: other ways may
   const oneWay = { cut: ({ index }: { readonly index: number }) => index !== 2 };
   const refused = { cut: () => assert.fail("refused") };
   for (const table of [{ cut: () => true }, oneWay, refused, undefined]) {
-    const { guards, seen } = start(table);
-    guards.cut("box", ports, true);
+    const { guards, seen, judging } = start(table);
+    assert.equal(guards.cut("box", ports, true), table !== refused);
     assert.equal(seen.at(-1), "inside box true");
+    assert.equal(judging.take().has("box"), table === refused, "it is told where it is not so at its ports");
   }
 });
 
 test("who is not cut off is let go inside once, and not looked at again before it was cut off, or another has its name", () => {
   const { guards, seen } = start({ cut: () => true });
-  const uncut = (): void => guards.cut("box", ports, false);
+  const uncut = (): boolean => guards.cut("box", ports, false);
   uncut();
   uncut();
   guards.cut("box", ports, true);

@@ -1,8 +1,10 @@
 // Sandboxes that are judged because of one another: one after the other, each by what is known last.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import type { Standing } from "../../../../src/core/askers/index-of-askers.ts";
+import type { IpAddress } from "../../../../src/core/model/address.ts";
+import { after } from "../../../../src/edge/host/every.ts";
 import { AddressHolders } from "../../../../src/edge/sandbox/address-holders.ts";
 import { unreadAddresses } from "../../../../src/edge/sandbox/addresses.ts";
 import type { Capture } from "../../../../src/edge/sandbox/capture.ts";
@@ -12,9 +14,12 @@ import {
   createClassification,
 } from "../../../../src/edge/sandbox/classification.ts";
 import type { Questions } from "../../../../src/edge/sandbox/lookups/questions.ts";
+import { OwedSandboxes } from "../../../../src/edge/sandbox/owed.ts";
+import type { OwnChecksums } from "../../../../src/edge/sandbox/ports/own-checksums.ts";
 import { SandboxRegister } from "../../../../src/edge/sandbox/register.ts";
 import type { Sandbox } from "../../../../src/edge/sandbox/sandbox.ts";
-import { messageOf } from "../../../../src/errors.ts";
+
+const nothing = (): void => undefined;
 
 function sandboxOf(name: string): Sandbox {
   const made: Partial<Sandbox> = {
@@ -23,13 +28,12 @@ function sandboxOf(name: string): Sandbox {
     addresses: [],
     interfaces: [],
     gateways: [],
+    checksums: { noteChange: nothing } as Partial<OwnChecksums> as OwnChecksums,
     standing: { kind: "unknown" },
     captured: true,
   };
   return made as Sandbox;
 }
-
-const nothing = (): void => undefined;
 
 /** @param tell of what cannot be captured, each time */
 function registerOf(tell: (problem: string | undefined) => void): SandboxRegister {
@@ -44,17 +48,20 @@ function registerOf(tell: (problem: string | undefined) => void): SandboxRegiste
 /** @param judge what follows from judging one, the nth time */
 function start(
   judge: (name: string, times: number, classification: Classification) => Standing,
-  commit: () => void = nothing,
+  commit: () => ReadonlyMap<string, string> | undefined = () => undefined,
   changed: Partial<ClassificationOptions> = {},
 ) {
   const order: string[] = [];
   const problems: string[] = [];
+  const paid: string[] = [];
   const unused = {
     install: (sandbox: Sandbox) => {
       sandbox.captured = true;
     },
     releaseSoon: nothing,
-    hold: nothing,
+    hold: (sandbox: Sandbox) => {
+      sandbox.held = sandbox.interfaces;
+    },
     settle: ({ name }: Sandbox) => order.push(`settles ${name}`),
   };
   const options: ClassificationOptions = {
@@ -67,7 +74,7 @@ function start(
     },
     commit() {
       order.push("commits");
-      commit();
+      return commit() ?? new Map();
     },
     closedIn: () => undefined,
     isTold: () => false,
@@ -80,11 +87,15 @@ function start(
     holders: new AddressHolders(nothing, (_name, work) => work()),
     capture: unused as unknown as Capture,
     questions: unused as unknown as Questions,
-    tellOf: (name) => (error) => problems.push(`sandbox ${name}: ${messageOf(error)}`),
+    readAddresses: () => unreadAddresses,
+    owed: {
+      owe: (_sandbox, why) => problems.push(why),
+      paid: ({ name }) => paid.push(name),
+    },
     ...changed,
   };
   const made: Classification = createClassification(options);
-  return { classification: made, order, problems };
+  return { classification: made, order, problems, paid };
 }
 
 const judged = (...names: readonly string[]): string[] =>
@@ -143,7 +154,15 @@ test("where judging one fails, the others are judged all the same", () => {
   classification.settle([box, fourth]);
   assert.deepEqual(
     [third.standing.kind, problems],
-    ["open", ["sandbox box: refused", "uncaptured other: refused", "sandbox fourth: refused"]],
+    [
+      "open",
+      [
+        "sandbox box: refused",
+        "uncaptured other: refused",
+        "sandbox other: refused",
+        "sandbox fourth: refused",
+      ],
+    ],
   );
   classification.settle([box]);
   assert.equal(box.standing.kind, "open");
@@ -160,6 +179,7 @@ test("where what all demand does not get into the kernel, each demands it alone,
       commits++;
       // That of all, and that of "other".
       if (commits === 1 || commits === 3) throw new Error("refused");
+      return undefined;
     },
   );
   classification.settle(all);
@@ -209,7 +229,11 @@ test("one that could not be captured is no problem any more once it is acted on 
     throw new Error("refused");
   };
   const capture = { install } as Partial<Capture> as Capture;
-  const { classification } = start(() => standing, nothing, { register, capture });
+  const { classification } = start(
+    () => standing,
+    () => undefined,
+    { register, capture },
+  );
   const box = { ...sandboxOf("box"), captured: false };
   register.add(box);
   classification.settle([box]);
@@ -218,4 +242,137 @@ test("one that could not be captured is no problem any more once it is acted on 
   classification.settle([box]);
   assert.equal(told, undefined);
   assert.equal(register.isComplete, true);
+});
+
+/** A timer that is begun within a tick runs with the next one. */
+function pass({ mock }: TestContext, seconds: number): void {
+  for (let second = 0; second < seconds; second++) mock.timers.tick(1_000);
+}
+
+/** With real books of what is owed. */
+function startOwing(
+  judge: Parameters<typeof start>[0],
+  commit: Parameters<typeof start>[1],
+  changed: Partial<ClassificationOptions> = {},
+) {
+  const told: (string | undefined)[] = [];
+  const register = registerOf((problem) => {
+    if (problem !== told.at(-1)) told.push(problem);
+  });
+  const owed: OwedSandboxes = new OwedSandboxes({
+    register,
+    after,
+    tellOf: () => () => assert.fail(),
+    again: (sandbox) => started.classification.read(sandbox),
+  });
+  const started = start(judge, commit, { register, owed, ...changed });
+  const box = sandboxOf("box");
+  register.add(box);
+  return { ...started, box, register, owed, told };
+}
+
+const problemOf = (why: string): string =>
+  `what was decided of 1 container(s) is not wholly in force, and is tried again (${why})`;
+
+test("addresses that could not be read are read again, and no judgement by older ones is enough", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const found = { ...unreadAddresses, addresses: [{ address: "192.0.2.1" as IpAddress, index: 2 }] };
+  let readings = 0;
+  const { classification, box, told } = startOwing(
+    () => guarded,
+    () => undefined,
+    {
+      readAddresses() {
+        readings++;
+        if (readings < 3) throw new Error("no descriptors are left");
+        return found;
+      },
+    },
+  );
+  classification.read(box);
+  classification.settle([box]);
+  const problem = problemOf("sandbox box: no descriptors are left");
+  assert.deepEqual([readings, told], [1, [problem]]);
+  pass(t, 1);
+  assert.deepEqual([readings, told, box.found], [2, [problem], unreadAddresses]);
+  pass(t, 60);
+  assert.deepEqual([readings, told, box.found], [3, [problem, undefined], found]);
+});
+
+test("one of which the kernel refuses what it demands is judged again until that is in force", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let refusals = 2;
+  const { classification, box, told, order } = startOwing(
+    () => guarded,
+    () => new Map(refusals-- > 0 ? [["box", "the ports of sandbox box: no memory"]] : []),
+  );
+  classification.settle([box]);
+  const problem = problemOf("the ports of sandbox box: no memory");
+  assert.deepEqual(told, [problem]);
+  pass(t, 60);
+  assert.deepEqual(told, [problem, undefined]);
+  assert.equal(order.filter((each) => each === "begins box").length, 3);
+});
+
+test("one that cannot be judged is so again, and so is one that was refused as another was judged", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const other = sandboxOf("other");
+  const { classification, box, register, told, order } = startOwing(
+    (name, times) => {
+      if (name === "box" && times === 1) throw new Error("the list of interfaces changes");
+      return guarded;
+    },
+    () => new Map(order.includes("ends box") ? [] : [["box", "the ports of sandbox box: no memory"]]),
+  );
+  register.add(other);
+  classification.settle([other]);
+  classification.settle([box]);
+  assert.deepEqual(told, [problemOf("the ports of sandbox box: no memory")]);
+  pass(t, 1);
+  assert.deepEqual([told.at(-1), box.standing.kind], [undefined, "guarded"]);
+});
+
+test("a capture that was refused, and what was to be held or closed, is put in when it is judged again", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const done: string[] = [];
+  let isRefused = true;
+  const refusing = (work: (sandbox: Sandbox) => void) => (sandbox: Sandbox) => {
+    if (isRefused) throw new Error("no buffer space");
+    work(sandbox);
+  };
+  const capture: Partial<Capture> = {
+    install: refusing((sandbox) => {
+      sandbox.captured = true;
+      sandbox.held = [];
+      register.noteCapture(sandbox);
+      done.push("install");
+    }),
+    hold: refusing((sandbox) => {
+      sandbox.held = sandbox.interfaces;
+      done.push(`hold ${sandbox.interfaces}`);
+    }),
+    close: refusing((sandbox) => {
+      sandbox.closed = [];
+      done.push("close");
+    }),
+  };
+  const found = { ...unreadAddresses, addresses: [{ address: "192.0.2.1" as IpAddress, index: 2 }] };
+  const { classification, box, register, told } = startOwing(
+    () => guarded,
+    () => undefined,
+    { capture: capture as Capture, closedIn: () => [], readAddresses: () => found },
+  );
+  classification.read(box);
+  assert.deepEqual([told, box.held], [[problemOf("sandbox box: no buffer space")], undefined]);
+  isRefused = false;
+  pass(t, 1);
+  assert.deepEqual([done, told.at(-1)], [["close", "hold 2"], undefined]);
+  pass(t, 60);
+  box.captured = false;
+  isRefused = true;
+  classification.settle([box]);
+  assert.match(told.at(-1) ?? "", /cannot be captured, sandbox box: no buffer space/);
+  isRefused = false;
+  pass(t, 2);
+  assert.deepEqual([done.slice(2), told.at(-1)], [["install", "hold 2"], undefined]);
 });

@@ -56,3 +56,31 @@ describe("lookups that cannot be captured", () => {
     assert.deepEqual(last(), { problem: undefined, isOurs: false });
   });
 });
+
+describe("what was decided and is not in force", () => {
+  const owed =
+    "what was decided of 1 container(s) is not wholly in force, and is tried again (sandbox box: refused)";
+
+  it("is told until it is, or its sandbox is gone", () => {
+    for (const end of ["notePaid", "remove"] as const) {
+      const { register, last } = setUp();
+      register.add(sandbox("box", true));
+      register.noteOwed("box", "sandbox box: refused");
+      assert.deepEqual(last(), { problem: owed, isOurs: false });
+      register[end]("box");
+      assert.deepEqual(last(), { problem: undefined, isOurs: false });
+    }
+  });
+
+  it("is told beside lookups that cannot be captured, but not of the same sandbox", () => {
+    const { register, last } = setUp();
+    for (const name of ["bad", "box"]) register.add(sandbox(name, true));
+    for (const name of ["bad", "box"]) register.noteOwed(name, `sandbox ${name}: refused`);
+    register.noteUncaptured("bad", "refused");
+    assert.match(
+      last().problem ?? "",
+      /^the lookups of 1 container\(s\) cannot be captured, sandbox bad: .*; what/,
+    );
+    assert.ok(last().problem?.endsWith(owed));
+  });
+});
