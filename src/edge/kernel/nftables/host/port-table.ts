@@ -20,26 +20,20 @@ import { messageOf } from "../../../../errors.ts";
 import { NetlinkError } from "../../netlink/refusal.ts";
 import { NETLINK_NETFILTER, type NetlinkSocket, openNetlink, withNetlink } from "../../netlink/socket.ts";
 import { withNewNamespace } from "../../netns.ts";
-import { isTableThere, listFilledChains, removeTables, TableFlags } from "../tables.ts";
-import { tableFlags, writeBatch, writeDeleteChain, writeFlushChain, writeNewTable } from "../write.ts";
+import { isTableThere, listFilledChains, removeTables } from "../tables.ts";
+import { tableFlags } from "../write.ts";
+import { ChainsInKernel, ours } from "./chains-in-kernel.ts";
 import {
   chainName,
   cutChain,
   cutOutChain,
   guardChain,
-  inSteps,
   listChains,
   listSenders,
-  nameOf,
-  type PortChain,
   type PortDevice,
   portIndexOf,
-  writePortChain,
-  writeShut,
 } from "./port-chains.ts";
 import { ReservedFrames, removeReservedFrames } from "./reserved-frames.ts";
-
-const ours = "the table of the host's ports";
 
 /** What may come in by a port. */
 export interface PortGuardDemand {
@@ -84,41 +78,26 @@ export function openPortTable(keeping: "ours" | "shared" = "ours"): PortTable {
 
 class KernelPortTable implements PortTable {
   readonly #socket = openNetlink(NETLINK_NETFILTER, ours);
-  #chains = listChains(this.#socket);
-  readonly #flags: TableFlags;
+  readonly #chains: ChainsInKernel;
   readonly #reserved: ReservedFrames;
   /** Whether the kernel can hang a chain on what goes out. */
   #hasEgress = true;
 
   constructor(flags: number) {
-    this.#flags = new TableFlags(flags);
-    // By itself: the kernel makes no chain in the same step in which a table changes hands.
-    if (isTableThere(this.#socket, portTable, ours)) this.#write(`to take over ${ours}`, () => undefined);
+    this.#chains = new ChainsInKernel(this.#socket, flags);
     this.#reserved = new ReservedFrames(this.#socket, flags);
   }
 
   guard(port: PortDevice, guard: PortGuard): void {
-    this.#put([guardChain(port, guard)]);
+    this.#chains.put([guardChain(port, guard)]);
   }
 
   guardAll(demands: readonly PortGuardDemand[]): ReadonlyMap<number, unknown> {
-    const refusals = new Map<number, unknown>();
-    const chains = demands.map(({ port, guard }) => guardChain(port, guard));
-    for (const step of inSteps(this.#freshOf(chains))) {
-      if (step.length > 1 && this.#takesAll(step)) continue;
-      for (const chain of step) {
-        try {
-          this.#put([chain]);
-        } catch (error) {
-          refusals.set(chain.port.index, error);
-        }
-      }
-    }
-    return refusals;
+    return this.#chains.putAll(demands.map(({ port, guard }) => guardChain(port, guard)));
   }
 
   open(index: number): void {
-    this.#take([chainName("guard", index)]);
+    this.#chains.take([chainName("guard", index)]);
   }
 
   inherited(): ReadonlyMap<number, ReadonlySet<IpAddress>> {
@@ -127,15 +106,12 @@ class KernelPortTable implements PortTable {
   }
 
   shut(index: number, addresses: readonly IpAddress[]): void {
-    this.#insist(() => {
-      if (!this.#chains.has(chainName("guard", index))) return;
-      this.#write("to shut a port for addresses", () => writeShut(this.#socket.writer, index, addresses));
-    });
+    this.#chains.shut(index, addresses);
   }
 
   cut(port: PortDevice, cutOff: boolean): void {
     if (cutOff) this.#cutOff(port);
-    else this.#take([chainName("cut", port.index), chainName("cut-out", port.index)]);
+    else this.#chains.take([chainName("cut", port.index), chainName("cut-out", port.index)]);
   }
 
   cutOf(index: number): Cut {
@@ -150,18 +126,12 @@ class KernelPortTable implements PortTable {
   }
 
   retain(isPresent: (index: number) => boolean): void {
-    this.#take([...this.#chains.keys()].filter((name) => !isPresent(portIndexOf(name))));
+    this.#chains.retain(isPresent);
   }
 
   heal(): void {
     this.#reserved.heal();
-    if (!this.#flags.areNone) return;
-    const wanted = [...this.#chains.values()].flatMap(({ chain }) => chain ?? []);
-    this.#look();
-    const filled = listFilledChains(this.#socket, portTable, ours);
-    for (const [name, { device }] of this.#chains)
-      if (!filled.has(name)) this.#chains.set(name, { device, chain: undefined });
-    this.#put(wanted);
+    this.#chains.heal();
   }
 
   remove(): void {
@@ -176,97 +146,13 @@ class KernelPortTable implements PortTable {
   #cutOff(port: PortDevice): void {
     const inward = cutChain(port);
     try {
-      this.#put(this.#hasEgress ? [inward, cutOutChain(port)] : [inward]);
+      this.#chains.put(this.#hasEgress ? [inward, cutOutChain(port)] : [inward]);
     } catch (error) {
       // Before Linux 5.16 there is no way to hang on what goes out.
       if (!this.#hasEgress || !(error instanceof NetlinkError) || error.code !== "KERNEL_UNSUPPORTED")
         throw error;
       this.#hasEgress = false;
-      this.#put([inward]);
-    }
-  }
-
-  /** In one step. */
-  #put(chains: readonly PortChain[]): void {
-    const fresh = this.#freshOf(chains);
-    if (fresh.length > 0) this.#insist(() => this.#writeChains(fresh));
-  }
-
-  /** The kernel takes all of them, or none. */
-  #takesAll(chains: readonly PortChain[]): boolean {
-    try {
-      this.#writeChains(chains);
-      return true;
-    } catch {
-      // Whose the refusal is, and why, is found out one by one.
-      return false;
-    }
-  }
-
-  #writeChains(chains: readonly PortChain[]): void {
-    this.#change("the chains of a port", chains.map(nameOf), () => {
-      for (const chain of chains) writePortChain(this.#socket.writer, chain, this.#chains.get(nameOf(chain)));
-    });
-    for (const chain of chains) this.#chains.set(nameOf(chain), { device: chain.port.name, chain });
-  }
-
-  /** Those that are not there as they are to be. */
-  #freshOf(chains: readonly PortChain[]): readonly PortChain[] {
-    return chains.filter((chain) => this.#chains.get(nameOf(chain))?.chain?.text !== chain.text);
-  }
-
-  #take(names: readonly string[]): void {
-    this.#insist(() => {
-      const there = names.filter((name) => this.#chains.has(name));
-      if (there.length === 0) return;
-      this.#change("to remove the chains of a port", there, () => {
-        for (const name of there) {
-          writeFlushChain(this.#socket.writer, portTable, name);
-          writeDeleteChain(this.#socket.writer, portTable, name);
-        }
-      });
-      for (const name of there) this.#chains.delete(name);
-    });
-  }
-
-  /** What is not refused, and not answered either, may have been done or not: nothing is known of these chains then. */
-  #change(what: string, names: readonly string[], content: () => void): void {
-    try {
-      this.#write(what, content);
-    } catch (error) {
-      if (!(error instanceof NetlinkError))
-        for (const name of names) this.#chains.set(name, { device: undefined, chain: undefined });
-      throw error;
-    }
-  }
-
-  #write(what: string, content: () => void): void {
-    this.#flags.attempt((flags) => {
-      writeBatch(this.#socket.writer.reset(), () => {
-        writeNewTable(this.#socket.writer, portTable, flags);
-        content();
-      });
-      this.#socket.request(what);
-    });
-  }
-
-  /** Where the kernel has another table than we thought, or may have, it is looked at and tried once more. */
-  #insist(attempt: () => void): void {
-    try {
-      attempt();
-    } catch (error) {
-      if (error instanceof NetlinkError && error.code === "KERNEL_UNSUPPORTED") throw error;
-      this.#look();
-      attempt();
-    }
-  }
-
-  #look(): void {
-    const before = this.#chains;
-    this.#chains = listChains(this.#socket);
-    for (const [name, { device }] of this.#chains) {
-      const chain = before.get(name)?.chain;
-      if (device !== undefined && device === chain?.port.name) this.#chains.set(name, { device, chain });
+      this.#chains.put([inward]);
     }
   }
 }
