@@ -13,7 +13,7 @@ import { assertHostNetwork } from "../host-network.ts";
 import { removePortTables } from "../removal.ts";
 import { createDataPlaneEvents, dataPlaneSettings } from "./data-plane.ts";
 import { createEngineEvents } from "./engine-events.ts";
-import type { DaemonParts } from "./parts.ts";
+import type { DaemonParts } from "./parts/parts.ts";
 import type { TakeDown } from "./take-down.ts";
 
 export interface StartOptions {

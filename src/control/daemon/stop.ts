@@ -5,7 +5,7 @@ import { isGuardedInUse } from "../../core/classify/in-use.ts";
 import { isGone, isInForce } from "../../core/model/state.ts";
 import type { Log } from "../../edge/host/log.ts";
 import { messageOf } from "../../errors.ts";
-import type { DaemonParts } from "./parts.ts";
+import type { DaemonParts } from "./parts/parts.ts";
 import type { TakeDown } from "./take-down.ts";
 
 /** How long a daemon that stops waits for the engine; Docker ends it after 10 s. */

@@ -5,7 +5,7 @@ import { assertGivenBack } from "../../edge/sandbox/given-back.ts";
 import { messageOf, problemsOf } from "../../errors.ts";
 import type { DataPlaneLink } from "../../planes/link.ts";
 import { type Removal, removalsOfRest, removeAll } from "../removal.ts";
-import type { DaemonParts } from "./parts.ts";
+import type { DaemonParts } from "./parts/parts.ts";
 
 export interface TakeDown {
   /**

@@ -4,7 +4,7 @@ import { isInForce } from "../../core/model/state.ts";
 import type { Backend } from "../../edge/kernel/iptables/tools.ts";
 import { createSilenceWatch } from "../reporter/silence.ts";
 import { readEngine } from "./engine-events.ts";
-import type { DaemonParts } from "./parts.ts";
+import type { DaemonParts } from "./parts/parts.ts";
 
 const compareEveryMs = 5_000;
 const askEveryMs = 5_000;

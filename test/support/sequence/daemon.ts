@@ -2,7 +2,7 @@
 // memory, in the order in which the daemon starts and ends them.
 
 import { createEngineEvents } from "../../../src/control/daemon/engine-events.ts";
-import type { DaemonParts as ProductParts } from "../../../src/control/daemon/parts.ts";
+import type { DaemonParts as ProductParts } from "../../../src/control/daemon/parts/parts.ts";
 import { stop as stopParts } from "../../../src/control/daemon/stop.ts";
 import { createLifecycle, type Lifecycle } from "../../../src/control/lifecycle.ts";
 import type { Picture } from "../../../src/core/model/picture.ts";

@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { createUninstall, uninstall } from "../../../../src/control/api/uninstall.ts";
 import { runInStates } from "../../../../src/control/commands-in-state.ts";
 import { createDataPlanePlace } from "../../../../src/control/daemon/data-plane.ts";
-import type { DaemonParts } from "../../../../src/control/daemon/parts.ts";
+import type { DaemonParts } from "../../../../src/control/daemon/parts/parts.ts";
 import { stop } from "../../../../src/control/daemon/stop.ts";
 import { createTakeDown, type TakeDown } from "../../../../src/control/daemon/take-down.ts";
 import { createLifecycle } from "../../../../src/control/lifecycle.ts";

@@ -1,62 +1,30 @@
-// The parts of the control plane, each made of those before it. None of them acts or reports anything until it is
+// Makes the parts of the control plane, each of those before it. None of them acts or reports anything until it is
 // started; of the kernel only the sets are touched.
 
-import { findCircles } from "../../core/dns/circles.ts";
-import {
-  engineQueueNumber,
-  setNames,
-  unsettledQueueNumber,
-  usualDnsPort,
-} from "../../core/firewall/names.ts";
-import { hostPrefix } from "../../core/model/address.ts";
-import { stateSentences } from "../../core/model/state.ts";
-import { findDockerds } from "../../edge/engine/dockerd.ts";
-import { createInventory, type Inventory } from "../../edge/engine/inventory.ts";
-import { listHostAddresses } from "../../edge/host/addresses.ts";
-import { listBridges } from "../../edge/host/bridges.ts";
-import type { Config } from "../../edge/host/config/settings.ts";
-import type { Log } from "../../edge/host/log.ts";
-import { forgetUnjudged } from "../../edge/kernel/flows/stamped.ts";
-import { createSets, destroySets, setsAreFilled } from "../../edge/kernel/ipset/desired-sets.ts";
-import { monotonicMs } from "../../edge/kernel/monotonic.ts";
-import { lookAtBridges } from "../../edge/kernel/netlink/bridge-ports.ts";
-import { hasPortTable } from "../../edge/kernel/nftables/host/port-table.ts";
-import { messageOf } from "../../errors.ts";
-import { createEnforcement, type Enforcement } from "../enforcement.ts";
-import { createHistory, type History } from "../history/history.ts";
-import { createLifecycle, type Lifecycle } from "../lifecycle.ts";
-import { createNextEngine, type NextEngine } from "../next-engine.ts";
-import { type OpenPolicySources, openPolicySources, type PolicySources } from "../policy-sources.ts";
-import { createReporter, type Reporter } from "../reporter.ts";
-import { createWall, type Wall } from "../wall.ts";
-import { type Boundary, createBoundary } from "./boundary.ts";
-import { createDataPlanePlace, type DataPlanePlace } from "./data-plane.ts";
-import { createEngineVersion, type EngineVersion } from "./engine-version.ts";
-import type { Host } from "./host.ts";
-import { doneWithout, logStatement, tellMissing } from "./problems.ts";
-
-/** What a daemon is made of. */
-export interface Ground {
-  readonly config: Config;
-  readonly log: Log;
-  readonly host: Host;
-}
-
-export interface DaemonParts extends Ground {
-  readonly lifecycle: Lifecycle;
-  readonly engineVersion: EngineVersion;
-  readonly nextEngine: NextEngine;
-  /** What acts by itself, and ends before the wall is taken down. */
-  readonly acting: DisposableStack;
-  readonly policies: PolicySources;
-  readonly inventory: Inventory;
-  readonly wall: Wall;
-  readonly history: History;
-  readonly reporter: Reporter;
-  readonly boundary: Boundary;
-  readonly dataPlane: DataPlanePlace;
-  readonly enforcement: Enforcement;
-}
+import { setNames, usualDnsPort } from "../../../core/firewall/names.ts";
+import { stateSentences } from "../../../core/model/state.ts";
+import { findDockerds } from "../../../edge/engine/dockerd.ts";
+import { createInventory, type Inventory } from "../../../edge/engine/inventory.ts";
+import { listBridges } from "../../../edge/host/bridges.ts";
+import type { Log } from "../../../edge/host/log.ts";
+import { forgetUnjudged } from "../../../edge/kernel/flows/stamped.ts";
+import { createSets, destroySets, setsAreFilled } from "../../../edge/kernel/ipset/desired-sets.ts";
+import { monotonicMs } from "../../../edge/kernel/monotonic.ts";
+import { lookAtBridges } from "../../../edge/kernel/netlink/bridge-ports.ts";
+import { hasPortTable } from "../../../edge/kernel/nftables/host/port-table.ts";
+import { messageOf } from "../../../errors.ts";
+import { createEnforcement } from "../../enforcement.ts";
+import { createHistory, type History } from "../../history/history.ts";
+import { createLifecycle, type Lifecycle } from "../../lifecycle.ts";
+import { createNextEngine, type NextEngine } from "../../next-engine.ts";
+import { type OpenPolicySources, openPolicySources, type PolicySources } from "../../policy-sources.ts";
+import { createWall, type Wall } from "../../wall.ts";
+import { createBoundary } from "../boundary.ts";
+import { createDataPlanePlace } from "../data-plane.ts";
+import { createEngineVersion } from "../engine-version.ts";
+import { doneWithout, logStatement, tellMissing } from "../problems.ts";
+import type { DaemonParts, Ground } from "./parts.ts";
+import { makeReporter } from "./reporter.ts";
 
 /** How long the event stream of an engine that is away is left alone, and when a container counts as not to be read. */
 const inventoryTimes = { retryMs: 500, slowAfterMs: 5_000 } as const;
@@ -184,42 +152,6 @@ function makeWall(
     policy: () => open,
     ownContainer: host.ownContainer,
     adopted,
-  });
-}
-
-function makeReporter(
-  { config, log, host }: Ground,
-  {
-    lifecycle,
-    engineVersion,
-    history,
-    open,
-    wall,
-  }: Pick<DaemonParts, "lifecycle" | "engineVersion" | "history" | "wall"> & { open: OpenPolicySources },
-): Reporter {
-  return createReporter({
-    engineVersion: engineVersion.current,
-    backend: host.backend,
-    nowMs: monotonicMs,
-    history,
-    queues: [
-      config.queueNumber,
-      engineQueueNumber(config.queueNumber),
-      unsettledQueueNumber(config.queueNumber),
-    ],
-    lifecycle,
-    onStatement: (statement) => logStatement(log, statement),
-    onChange: (unwell) => lifecycle.observe(unwell),
-    overrides: open.overrides.current,
-    quarantined: () => wall.quarantine,
-    slowed: doneWithout(host.missing),
-    circles: (topology, { guarded }) =>
-      findCircles({
-        topology,
-        guarded,
-        upstreams: host.upstreams.current(),
-        own: listHostAddresses().map(hostPrefix),
-      }).sentences,
   });
 }
 
