@@ -14,10 +14,18 @@ export interface Owner {
   readonly digest: string | undefined;
   /** Whether nothing is left of an earlier holder's open flows. */
   readonly isCleared: boolean;
+  /** The epoch of the policies in use when it came; undefined where it came before the first, which opened nothing. */
+  readonly since: string | undefined;
 }
 
 /** In the place of the digest: who was not cleared has not been judged either, to the next daemon. */
 const uncleared = "uncleared";
+
+/** In the place of the epoch: that of an earlier run is not known. */
+const earlierRun = "";
+
+/** Who has left an address is remembered for so many of them; who comes again to another is judged anew. */
+const mostFormer = 16_384;
 
 export class Owners {
   readonly #sets: KernelSets;
@@ -26,7 +34,12 @@ export class Owners {
   readonly #unplaced = new Map<IpAddress, string>();
   /** Whose policy was not known yet, or who has come since. */
   #unjudged: Set<IpAddress>;
-  #judgedEpoch: string | undefined;
+  /** Of the policies in use. */
+  #epoch: string | undefined;
+  /** Whether what was judged by them counts. */
+  #isJudged = false;
+  /** Who has left an address while these policies were in use: its own open flows go on when it comes again. */
+  readonly #former = new Map<IpAddress, Owner>();
 
   /** Takes over what an earlier run left in the kernel. */
   constructor(sets: KernelSets) {
@@ -51,17 +64,21 @@ export class Owners {
   }
 
   /**
-   * A sandbox has the address now; it is not cleared yet, and is judged by its policy with the next picture.
+   * A sandbox has the address now; it is not cleared yet, and is judged by its policy with the next picture. What was open
+   * from there when it last left it was judged by the policy of then.
    * @returns false where the set is full: the address has no owner
    */
   own(asker: IpAddress, sandbox: string): boolean {
+    const former = this.#former.get(asker);
+    const digest = former?.sandbox === sandbox ? former.digest : undefined;
     try {
-      this.set(asker, { sandbox, digest: undefined, isCleared: false });
+      this.set(asker, { sandbox, digest, isCleared: false, since: this.#epoch });
     } catch (error) {
       if (!isSetFull(error)) throw error;
       this.#unplaced.set(asker, sandbox);
       return false;
     }
+    this.#former.delete(asker);
     this.#unplaced.delete(asker);
     this.#unjudged.add(asker);
     return true;
@@ -81,6 +98,9 @@ export class Owners {
 
   disown(asker: IpAddress): void {
     this.#sets.del(ownerSet(asker), [{ kind: "net", prefix: hostPrefix(asker) }]);
+    const owner = this.#owners.get(asker);
+    if (this.#former.size >= mostFormer) this.#former.clear();
+    if (owner !== undefined) this.#former.set(asker, owner);
     this.#owners.delete(asker);
   }
 
@@ -93,8 +113,11 @@ export class Owners {
     keyOf: (asker: IpAddress) => string | undefined,
   ): ReadonlyMap<IpAddress, { readonly before: Owner; readonly digest: string }> {
     const found = new Map<IpAddress, { readonly before: Owner; readonly digest: string }>();
-    const candidates = epoch === this.#judgedEpoch ? this.#unjudged : new Set(this.#owners.keys());
-    this.#judgedEpoch = epoch;
+    const isSame = epoch === this.#epoch;
+    const candidates = isSame && this.#isJudged ? this.#unjudged : new Set(this.#owners.keys());
+    if (!isSame) this.#former.clear();
+    this.#epoch = epoch;
+    this.#isJudged = true;
     this.#unjudged = new Set();
     for (const asker of candidates) {
       const before = this.#owners.get(asker);
@@ -108,7 +131,7 @@ export class Owners {
 
   /** Nobody counts as judged: with the next picture, though it may be the same one, all of it is done again. */
   judgeAllAnew(): void {
-    this.#judgedEpoch = undefined;
+    this.#isJudged = false;
   }
 }
 
@@ -121,7 +144,7 @@ function leftOwners(sets: KernelSets): (readonly [IpAddress, Owner])[] {
   return entries.flatMap(({ key, comment = "" }) => {
     const [sandbox = "", note] = comment.split(" ");
     const isCleared = note !== uncleared;
-    const owner: Owner = { sandbox, digest: isCleared ? note : undefined, isCleared };
+    const owner: Owner = { sandbox, digest: isCleared ? note : undefined, isCleared, since: earlierRun };
     return key.kind === "net" ? [[key.prefix.address, owner] as const] : [];
   });
 }

@@ -5,7 +5,7 @@ import type { IpAddress } from "../../core/model/address.ts";
 import { isDnsService, type Service } from "../../core/model/service.ts";
 import { intersectServices, withoutNewResolvers } from "../../core/model/service-set.ts";
 import { decideName, type Term, termsAt } from "../../core/policy/decide.ts";
-import type { Owners } from "./owners.ts";
+import type { Owner, Owners } from "./owners.ts";
 import type { Rights } from "./rights.ts";
 import { shortenRights } from "./shortening.ts";
 
@@ -41,9 +41,11 @@ export class Rejudging {
     const { owners, rights } = this.#options;
     const candidates = owners.takeCandidates(epoch, (asker) => keyOf(asker));
     const judged = [...candidates].filter(([, { before, digest }]) => before.digest !== digest);
-    // Who has just come has nothing yet that another policy could have allowed.
+    // Who has come since these policies are in use has nothing yet that another one could have allowed.
+    const isNew = ({ digest, since }: Owner): boolean =>
+      digest === undefined && (since === undefined || since === epoch);
     const changed = judged
-      .filter(([asker, { before }]) => before.digest !== undefined || rights.index.count(asker) > 0)
+      .filter(([asker, { before }]) => !isNew(before) || rights.index.count(asker) > 0)
       .map(([asker]) => asker);
     this.#uncut = new Set([...this.#uncut, ...changed]);
     try {

@@ -48,6 +48,14 @@ export class FormerFlows {
     this.#left?.set(address, isClear ? sandbox : undefined);
   }
 
+  /**
+   * Other policies are in use: who comes again to an address that it has left is judged anew, as they may not allow what is
+   * open there.
+   */
+  judgeAnew(): void {
+    for (const address of this.#left?.keys() ?? []) this.#left?.set(address, undefined);
+  }
+
   /** A sandbox has an address now; nothing may be sent from there until clear() has said so. */
   come(address: IpAddress, sandbox: string): void {
     this.#waiting.set(address, sandbox);
@@ -68,7 +76,7 @@ export class FormerFlows {
     this.#left ??= this.#read();
     const left = this.#left;
     const waiting = addresses.filter((address) => this.#waiting.has(address));
-    // Its own go on where it takes an address off and puts it on again.
+    // Its own go on where it takes an address off and puts it on again under the same policies.
     const strange = waiting.filter(
       (address) => left.has(address) && left.get(address) !== this.#waiting.get(address),
     );

@@ -15,6 +15,8 @@ export interface Ownership {
    */
   own(addresses: readonly IpAddress[], sandbox: string): readonly IpAddress[];
   lost(address: IpAddress, sandbox: string): void;
+  /** Policies of this epoch are in use: one that comes again to an address goes on only with what the same ones allowed. */
+  useEpoch(epoch: string): void;
   /** Without sandboxes of our own nobody else tells who has which address. */
   ownByPicture(topology: Topology): void;
 }
@@ -22,9 +24,11 @@ export interface Ownership {
 export function createOwnership(
   presence: Pick<PresenceBook, "holds" | "lost">,
   admission: Pick<Admission, "own" | "disown" | "holderOf" | "unplacedAt" | "cleared">,
-  formerFlows: Pick<FormerFlows, "leave" | "come" | "clear">,
+  formerFlows: Pick<FormerFlows, "leave" | "come" | "clear" | "judgeAnew">,
   { freshAddress, problem }: Pick<Telling, "freshAddress" | "problem">,
 ): Ownership {
+  let epochInUse: string | undefined;
+
   function ownInKernel(address: IpAddress, sandbox: string): boolean {
     const isTold = admission.unplacedAt(address) === sandbox;
     if (admission.own(address, sandbox)) return true;
@@ -61,6 +65,10 @@ export function createOwnership(
       const isHolder = admission.holderOf(address) === sandbox;
       admission.disown(address, sandbox);
       if (isHolder) formerFlows.leave(address, sandbox);
+    },
+    useEpoch(epoch) {
+      if (epoch !== epochInUse) formerFlows.judgeAnew();
+      epochInUse = epoch;
     },
     ownByPicture({ containers }) {
       for (const { sandbox, endpoints } of containers) {

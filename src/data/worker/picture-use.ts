@@ -14,12 +14,14 @@ import type { PlaneParts } from "./parts.ts";
  */
 export function usePicture(parts: PlaneParts, picture: Picture): void {
   const { view, pending, ownership, sandboxLayer, listeners, answerer, telling } = parts;
+  const epoch = epochOf(picture);
   view.usePicture(picture);
+  ownership.useEpoch(epoch);
   pending.forgetTold(view.knowledge);
   // Before any sandbox is settled by it: what has waited for that is answered at once, by the names of this picture.
   answerer.useTopology(picture.topology, picture.guarded);
   if (sandboxLayer === undefined) ownership.ownByPicture(picture.topology);
-  const uncut = rejudge(parts, picture);
+  const uncut = rejudge(parts, picture, epoch);
   sandboxLayer?.usePicture();
   listeners.follow(guardedBridges(picture));
   answerer.reconsider();
@@ -34,7 +36,11 @@ interface Uncut {
  * What is no longer allowed must find no door that is still open, so flows come after the sets.
  * @returns why flows go on that are to be cut: the kernel may refuse one for as long as it lasts
  */
-function rejudge({ view, admission, cutFlows, telling }: PlaneParts, picture: Picture): Uncut | undefined {
+function rejudge(
+  { view, admission, cutFlows, telling }: PlaneParts,
+  picture: Picture,
+  epoch: string,
+): Uncut | undefined {
   let uncut: Uncut | undefined;
   const cut = (askers: ReadonlySet<IpAddress>): void => {
     let ended: readonly IpAddress[];
@@ -47,7 +53,7 @@ function rejudge({ view, admission, cutFlows, telling }: PlaneParts, picture: Pi
     if (ended.length > 0) telling.tell({ kind: "problem", problem: describeCut(ended, picture.topology) });
   };
   const policies = {
-    epoch: epochOf(picture),
+    epoch,
     keyOf: (asker: IpAddress) => view.index.policyKey(asker),
     membershipsOf: (asker: IpAddress) => view.membershipsAt(asker),
   };

@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { setNames } from "../../../src/core/firewall/names.ts";
 import { hostPrefix, type IpAddress } from "../../../src/core/model/address.ts";
+import type { EntryList } from "../../../src/core/policy/entry-list.ts";
 import { startAdmission } from "../../../src/data/admission.ts";
 import { FormerFlows } from "../../../src/data/sandboxes/former-flows.ts";
 import { createPresence } from "../../../src/data/waiting/presence.ts";
@@ -15,6 +16,7 @@ import { disownFlows, stampedSources } from "../../../src/edge/kernel/flows/stam
 import { monotonicMs } from "../../../src/edge/kernel/monotonic.ts";
 import { until } from "../../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../../support/namespace.ts";
+import { listOf } from "../../support/policies.ts";
 import {
   app,
   containerOf,
@@ -25,6 +27,7 @@ import {
   startPlane,
 } from "../../support/sandbox-plane.ts";
 import { standingsOf } from "../../support/standings.ts";
+import { unlabelled } from "../../support/topologies.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -160,6 +163,44 @@ test("one that nobody knows of leaves nothing either, and who has an address aga
     return passed() > before ? true : undefined;
   });
 });
+
+for (const [when, isOffMeanwhile] of [
+  ["after it has its address again", false],
+  ["while it has its address no more", true],
+] as const)
+  test(`who takes its address off and puts it on again does not go on with what a policy took away ${when}`, async (t) => {
+    // Beside what the engine gave to it, which stays its own.
+    const [given, address] = isOffMeanwhile ? ["198.19.1.43", "198.19.1.44"] : ["198.19.1.41", "198.19.1.42"];
+    const name = `off-${isOffMeanwhile}`;
+    const { plane } = await startPlane(t, { expectsProblems: true });
+    const container = containerOf(name, name, [app, given]);
+    const [wide, narrow] = [listOf("203.0.113.9"), listOf("")];
+    const use = (list: EntryList): Promise<void> =>
+      plane.post({
+        topology: { networks: [app], containers: [container] },
+        guarded: [{ ...app, lists: [list], labels: unlabelled }],
+        services: [],
+        quarantined: [],
+      });
+    await use(wide);
+    const box = createNamespace(name);
+    t.after(() => run("ip", "netns", "del", name));
+    join(box, "eth0", `${given}/24`, `${address}/24`);
+    await until("its address", 5_000, () => (ownerOf(address) === name ? true : undefined));
+    await use(wide);
+    const port = openFlows(address, 1);
+    box.run("ip", "address", "del", `${address}/24`, "dev", "eth0");
+    await until("its loss", 5_000, () => (ownerOf(address) === undefined ? true : undefined));
+    if (isOffMeanwhile) await use(narrow);
+    box.run("ip", "address", "add", `${address}/24`, "dev", "eth0");
+    box.run("ip", "route", "replace", "default", "via", "198.19.1.1");
+    await until("its return", 5_000, () => (ownerOf(address) === name ? true : undefined));
+    if (!isOffMeanwhile) await use(narrow);
+    assert.equal(stampedFrom(address), 0);
+    const before = passed();
+    box.run("python3", "-c", sendsFrom(address, port));
+    assert.equal(passed() - before, 0);
+  });
 
 test("while they cannot be cleared, nothing leaves from there, and a problem says so", async (t) => {
   const [address, beside] = ["198.19.1.5", "198.19.1.6"] as [IpAddress, IpAddress];

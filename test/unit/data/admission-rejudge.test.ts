@@ -233,6 +233,42 @@ describe("rejudge", () => {
     assert.deepEqual(rejudge(viewOf({ [web]: "b.example.com" })), [web]);
   });
 
+  it("cuts who has come by another policy, though nothing that was granted to it is left", () => {
+    rejudge(viewOf({ [web]: "a.example.com", [neighbour]: "a.example.com" }));
+    const late = "198.19.1.4" as IpAddress;
+    admission.own(late, "late");
+    assert.deepEqual(rejudge(viewOf({ [late]: "b.example.com" })), [late]);
+  });
+
+  it("does not cut who has come by these policies and was granted nothing", () => {
+    const view = viewOf({ [web]: "a.example.com", [neighbour]: "a.example.com" });
+    const late = "198.19.1.4" as IpAddress;
+    rejudge(view);
+    admission.own(late, "late");
+    assert.deepEqual(rejudge({ ...view, keyOf: () => "a.example.com" }), []);
+  });
+
+  for (const [what, after, cut] of [
+    ["a narrower policy", "b.example.com", [web]],
+    ["a policy of others", "a.example.com", []],
+  ] as const)
+    it(`judges who has taken its address off and put it on again by what it had then: ${what}`, () => {
+      const label = "a.example.com";
+      rejudge(viewOf({ [web]: label }));
+      const sandbox = admission.holderOf(web) ?? "";
+      admission.disown(web, sandbox);
+      admission.own(web, sandbox);
+      assert.deepEqual(rejudge(viewOf({ [web]: after, [neighbour]: label })), cut);
+    });
+
+  it("judges who takes over an address by nothing of who had it before", () => {
+    const view = viewOf({ [web]: "a.example.com" });
+    rejudge(view);
+    admission.disown(web, admission.holderOf(web) ?? "");
+    admission.own(web, "heir");
+    assert.deepEqual(rejudge({ ...view, keyOf: () => "b.example.com" }), []);
+  });
+
   it("judges what was granted before the first policy was known", () => {
     look(web, "a.example.com:443/tcp", "a.example.com", one);
     assert.deepEqual(rejudge(viewOf({ [web]: "b.example.com" })), [web]);

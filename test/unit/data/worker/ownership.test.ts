@@ -143,6 +143,18 @@ describe("what a former holder has left is cleared", () => {
   });
 });
 
+for (const [what, epoch, left] of [
+  ["goes on with its open flows", "1", [address]],
+  ["inherits none of its own open flows after a change of policy", "2", []],
+] as const)
+  it(`who takes its address off and puts it on again ${what}`, () => {
+    ownership.useEpoch("1");
+    ownership.lost(address, "former");
+    ownership.useEpoch(epoch);
+    assert.equal(own("former"), true);
+    assert.deepEqual([...stamped], left);
+  });
+
 it("who keeps an address, as it could not pass on, keeps its flows", () => {
   const service = { protocol: "tcp", ports: { from: 443, to: 443 } } as const;
   const grant = {

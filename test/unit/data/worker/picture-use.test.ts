@@ -43,6 +43,7 @@ for (const [what, isFlow, expected] of [
     const parts = {
       view: { usePicture: nothing },
       pending: { forgetTold: nothing },
+      ownership: { useEpoch: nothing },
       admission: {
         rejudge: (_: unknown, cut: (askers: ReadonlySet<IpAddress>) => void) =>
           isFlow ? cut(new Set([address(2)])) : refuses(),
@@ -72,6 +73,7 @@ test("a sandbox is settled when the names of its picture are known, and what wai
   const parts = {
     view: { usePicture: nothing },
     pending: { forgetTold: nothing },
+    ownership: { useEpoch: nothing },
     admission: { rejudge: does("rights") },
     sandboxLayer: { usePicture: does("sandboxes") },
     listeners: { follow: nothing },
