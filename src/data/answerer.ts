@@ -136,6 +136,11 @@ export class Answerer {
     this.#parts.networks.useUpstreams(upstreams);
   }
 
+  /** The host has other addresses: one of its resolvers may be a container's now, or a container's no more. */
+  useHostAddresses(): void {
+    this.#parts.networks.useOwnAddresses();
+  }
+
   /** What a message of an asker who stands there would be answered, without opening anything. */
   async rehearse(message: Uint8Array, memberships: readonly Membership[]): Promise<Rehearsed | undefined> {
     const query = parseQuery(message);

@@ -4,10 +4,12 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { readCounters } from "../core/counters/registry.ts";
 import type { OpenQueue } from "../core/queued-packet.ts";
+import { watchHostAddresses } from "../edge/host/address-watch.ts";
 import { every } from "../edge/host/every.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { DataPlaneSettings, FromDataPlane, ToDataPlane } from "../planes/messages.ts";
 import { warmUp } from "./warm-up.ts";
+import { followHostAddresses } from "./worker/host-addresses.ts";
 import { createMessageTaker } from "./worker/messages.ts";
 import type { PlaneParts } from "./worker/parts.ts";
 import { startPlane } from "./worker/plane.ts";
@@ -15,7 +17,7 @@ import { createTelling, type Telling } from "./worker/telling.ts";
 
 /** How long lookups are gathered before the control plane hears of them. */
 const journalEveryMs = 200;
-/** How often the host's own addresses are read again, and run-out grants forgotten. */
+/** How often the host's own addresses are read again, were a change of them not told, and run-out grants forgotten. */
 const housekeepingEveryMs = 30_000;
 /** Longest that we warm up before the first lookup, ms: a start waits for it. */
 const warmWithinMs = 250;
@@ -55,7 +57,11 @@ async function start(): Promise<void> {
   const repeat = (everyMs: number, work: () => unknown): void =>
     void every({ everyMs, work, onFailure: telling.failure });
   repeat(journalEveryMs, createJournal(parts, telling));
-  repeat(housekeepingEveryMs, () => parts.hostAddresses.read());
+  const follow = (): void => followHostAddresses(parts);
+  watchHostAddresses({ readiness: parts.readiness, onChange: follow, onFailure: telling.failure });
+  // What changed before it was watched.
+  follow();
+  repeat(housekeepingEveryMs, follow);
   repeat(housekeepingEveryMs, () => parts.admission.sweep());
   repeat(healEveryMs, () => healRights(parts, telling));
   repeat(takeEveryMs, () => takeUnknown(parts));

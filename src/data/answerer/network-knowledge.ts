@@ -34,7 +34,7 @@ export class NetworkKnowledge {
     this.#circles = this.#findCircles({});
   }
 
-  /** Rises with every picture of the engine and its policies, and with other upstreams. */
+  /** Rises with every picture of the engine and its policies, with other upstreams, and other addresses of the host. */
   get epoch(): number {
     return this.#epoch;
   }
@@ -101,7 +101,13 @@ export class NetworkKnowledge {
     this.#circles = this.#findCircles({ upstreams });
   }
 
-  /** What may be a circle changes with the picture, and with whom the daemon asks. */
+  /** The host has other addresses. */
+  useOwnAddresses(): void {
+    this.#epoch++;
+    this.#circles = this.#findCircles({});
+  }
+
+  /** What may be a circle changes with the picture, with whom the daemon asks, and with what leads to the host. */
   #findCircles(change: Partial<CircleInput>): Circles {
     this.#circleInput = { ...this.#circleInput, ...change };
     return findCircles({ ...this.#circleInput, own: this.own });

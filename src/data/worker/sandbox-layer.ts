@@ -91,6 +91,11 @@ export class SandboxLayer {
     this.#unsettled?.judge();
   }
 
+  /** The host has other addresses: what is its own no sandbox has, and what it has given up one may have. */
+  useHostAddresses(): void {
+    this.#sandboxes?.reclassify();
+  }
+
   /** What comes by ports that are not settled waits from now on; whatever is known by now is in the kernel before. */
   holdUnsettled(): void {
     const { settings, readiness, engine, telling } = this.#parts;

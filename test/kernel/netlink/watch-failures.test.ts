@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { watchHostAddresses } from "../../../src/edge/host/address-watch.ts";
 import * as libc from "../../../src/edge/kernel/libc.ts";
 import { watchBridges } from "../../../src/edge/kernel/netlink/bridge-watch.ts";
 import { watchRules } from "../../../src/edge/kernel/nftables/rule-watch.ts";
@@ -19,6 +20,7 @@ interface Watcher {
 
 const watches: readonly (readonly [what: string, watch: (watcher: Watcher) => void])[] = [
   ["bridges", watchBridges],
+  ["the host's addresses", watchHostAddresses],
   ["rules", (watcher) => watchRules({ ...watcher, concerns: () => true })],
 ];
 

@@ -155,3 +155,13 @@ test("with NET_ADMIN another of its own, but not a neighbour's, nor the host's",
   await until("another of its own", 5_000, () => (passes("fe80::77") ? true : undefined));
   assert.deepEqual([passes(others), passes(host), passes(own)], [false, false, true]);
 });
+
+test("one of its own is not its own any more when the host gets it, and is again when the host has given it up", async (t) => {
+  const { web, passes } = await twoContainers(t);
+  web.run("ip", "address", "add", "fe80::78/64", "dev", "eth0", "nodad");
+  await until("another of its own", 5_000, () => (passes("fe80::78") ? true : undefined));
+  run("ip", "address", "add", "fe80::78/64", "dev", "br-app", "nodad");
+  await until("its loss", 5_000, () => (passes("fe80::78") ? undefined : true));
+  run("ip", "address", "del", "fe80::78/64", "dev", "br-app");
+  await until("its return", 5_000, () => (passes("fe80::78") ? true : undefined));
+});
