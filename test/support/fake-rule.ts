@@ -18,6 +18,7 @@ const matches: Readonly<Record<string, readonly [options: RegExp, hooks?: readon
     /^(?:! )?--ctstate [A-Z,]+(?: (?:! )?--ctstatus CONFIRMED)?(?: --ctorigdstport \d+)?(?: --ctdir (?:REPLY|ORIGINAL))?$/,
   ],
   addrtype: [/^(?:(?:! )?--dst-type|--src-type) LOCAL$/],
+  rpfilter: [/^--invert$/, ["PREROUTING"]],
   pkttype: [/^(?:! )?--pkt-type unicast$/],
   length: [/^--length \d+:\d+$/],
   hashlimit: [
@@ -76,7 +77,7 @@ type Hooks = FakeRule["hooks"];
 /** @throws DockerwallError KERNEL_REFUSED */
 export function parseFakeRule(rule: Written): FakeRule {
   const [, head = "", middle = "", flag = "", target = "", options = ""] =
-    /^((?:(?:! )?-[sdip] \S+ )*)((?:-m \S+ (?:(?!-[mjg] )(?:"[^"]*"|\S+) )*)*)-([jg]) (\S+)(?: (.*))?$/.exec(
+    /^((?:(?:! )?-[sdiop] \S+ )*)((?:-m \S+ (?:(?!-[mjg] )(?:"[^"]*"|\S+) )*)*)-([jg]) (\S+)(?: (.*))?$/.exec(
       rule.body,
     ) ?? refuse(`not as iptables-save prints it: ${rule.body}`);
   checkHead(head);
@@ -94,7 +95,7 @@ export function parseFakeRule(rule: Written): FakeRule {
 }
 
 function checkHead(head: string): void {
-  const flags = [...head.matchAll(/-([sdip]) /g)].map(([, flag = ""]) => "sdip".indexOf(flag));
+  const flags = [...head.matchAll(/-([sdiop]) /g)].map(([, flag = ""]) => "sdiop".indexOf(flag));
   if (flags.some((flag, index) => index > 0 && flag <= (flags[index - 1] ?? -1)))
     refuse(`twice, or in another order: ${head}`);
 }

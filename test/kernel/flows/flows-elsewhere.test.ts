@@ -31,6 +31,7 @@ const bridges = {
   open: "br-0000000000cc",
   lone: "br-0000000000dd",
   loneOpen: "br-0000000000ee",
+  audited: "br-0000000000ff",
 } as const;
 type NetworkName = keyof typeof bridges;
 const places = {
@@ -43,9 +44,18 @@ const places = {
   /** Alone on their networks. */
   hermit: ["lone", 2],
   "open hermit": ["loneOpen", 2],
+  /** On a guarded network in audit mode. */
+  audited: ["audited", 2],
 } as const satisfies Record<string, readonly [NetworkName, number]>;
 type Who = keyof typeof places;
-const subnetIndex: Record<NetworkName, number> = { app: 1, other: 2, open: 3, lone: 4, loneOpen: 5 };
+const subnetIndex: Record<NetworkName, number> = {
+  app: 1,
+  other: 2,
+  open: 3,
+  lone: 4,
+  loneOpen: 5,
+  audited: 6,
+};
 /** Networks whose denied packets are told. */
 const rejecting: readonly NetworkName[] = ["other"];
 const broadcast = "ff:ff:ff:ff:ff:ff";
@@ -122,7 +132,7 @@ for (const { family, tool, far: address, outside, address: addressOf, length } o
 
 const sets = openKernelSets();
 createSets(sets);
-const guarded = (["app", "other", "lone"] as const).map((name) => ({
+const guarded = (["app", "other", "lone", "audited"] as const).map((name) => ({
   id: name,
   name,
   bridge: bridges[name],
@@ -130,7 +140,7 @@ const guarded = (["app", "other", "lone"] as const).map((name) => ({
   gateways: [],
 }));
 const published = 80;
-const guardedBridges = [bridges.app, bridges.other, bridges.lone];
+const guardedBridges = guarded.map(({ bridge }) => bridge);
 applySets(sets, {
   members: new Map(
     plans.flatMap(({ family, address }, at): [string, readonly Member[]][] => {
@@ -145,6 +155,7 @@ applySets(sets, {
           setNames[`reject${family}`],
           ranges.filter(({ iface }) => rejecting.some((name) => bridges[name] === iface)),
         ],
+        [setNames[`audit${family}`], ranges.filter(({ iface }) => iface === bridges.audited)],
         [setNames[`ranges${family}`], ranges.map(({ prefix }) => ({ prefix }))],
         [setNames[`published${family}`], [{ prefix: own, service: { protocol: 17, port: published } }]],
       ];
@@ -189,9 +200,11 @@ for (const plan of plans)
   for (const backend of ["nft", "legacy"] as const)
     describe(`IPv${plan.family} by iptables-${backend}`, () => begunElsewhere(plan, backend));
 
+/** @param to may name its link, as in fe80::1%eth0 */
 function sendFromHost(family: 4 | 6, to: string, port: number): void {
   const kind = family === 6 ? "AF_INET6" : "AF_INET";
-  const send = `s = socket.socket(socket.${kind}, socket.SOCK_DGRAM); s.bind(("", ${port})); s.sendto(b"x", ("${to}", 9))`;
+  const at = `socket.getaddrinfo("${to}", 9)[0][4]`;
+  const send = `s = socket.socket(socket.${kind}, socket.SOCK_DGRAM); s.bind(("", ${port})); s.sendto(b"x", ${at})`;
   run("python3", "-c", `import socket; ${send}`);
 }
 
@@ -241,6 +254,7 @@ function begunElsewhere(plan: Plan, backend: "nft" | "legacy"): void {
     "accomplice's neighbour": "accomplice",
     hermit: undefined,
     "open hermit": undefined,
+    audited: undefined,
   } as const satisfies Record<Who, Who | undefined>;
   /** Has the frame taken by its bridge to the neighbour of the sender, whatever its destination. */
   const bridged = async (by: Who, source: string, destination: string, ports: readonly [number, number]) => {
@@ -464,7 +478,100 @@ function begunElsewhere(plan: Plan, backend: "nft" | "legacy"): void {
     );
   });
 
+  it("nothing reaches the host under a guarded address from elsewhere, were it by a route of its own", async () => {
+    const host = plan.address("open", 1);
+    const attempt = (source: string): Promise<boolean> =>
+      comesToHost("accomplice", packet(source, host, udp(...ports())));
+    assert.equal(await attempt(at("own")), false);
+    assert.equal(await attempt(plan.address("app", 1)), false);
+    assert.equal(await withoutRules(() => attempt(at("own"))), true);
+    const routed = plan.address("app", plan.family === 4 ? 200 : 8888);
+    assert.equal(await attempt(routed), false);
+    run("ip", "route", "add", routed, "dev", bridges.open);
+    try {
+      assert.equal(await attempt(routed), true);
+    } finally {
+      run("ip", "route", "del", routed, "dev", bridges.open);
+    }
+  });
+
+  it("frames on an open network keep the host from no answer that it asks for later", async () => {
+    const attempt = async (): Promise<boolean> => {
+      const host = plan.address("app", 1);
+      const port = ++lastPort;
+      stationOf("accomplice").send(
+        packet(at("own"), host, udp(9, port, mark())),
+        stationOf("accomplice's neighbour").mac,
+      );
+      await fence("accomplice");
+      sendFromHost(plan.family, at("own"), port);
+      return comesToHost("own", packet(at("own"), host, udp(9, port)));
+    };
+    assert.equal(await attempt(), true);
+  });
+
+  it("a frame under an address of the host, by a port that is not guarded yet, leads nobody to the host", async () => {
+    const attempt = async (): Promise<boolean> => {
+      const [own] = ports();
+      await bridged("neighbour", plan.address("app", 1), at("neighbour"), [22, own]);
+      return comesToHost("neighbour", packet(at("neighbour"), plan.address("app", 1), udp(own, 22)));
+    };
+    assert.equal(await attempt(), false);
+    assert.equal(await withoutRules(attempt), true);
+  });
+
+  it("from a network in audit mode everything leaves, and comes in by published ports alone elsewhere", async () => {
+    const attempt = async (to: Who | "far", port: number): Promise<readonly boolean[]> => {
+      const own = ++lastPort;
+      const address = to === "far" ? plan.far : at(to);
+      const come: boolean[] = [];
+      for (const text of [mark(), mark()])
+        come.push(await arrives("audited", packet(at("audited"), address, udp(own, port, text)), text, to));
+      return come;
+    };
+    assert.deepEqual(await attempt("own", 9), [false, false]);
+    assert.deepEqual(await withoutRules(() => attempt("own", 9)), [true, true]);
+    assert.deepEqual(await attempt("far", 9), [true, true]);
+    assert.deepEqual(await attempt("own", published), [true, true]);
+    const answered = async (): Promise<boolean> => {
+      const own = ++lastPort;
+      const [asks, answers, asksAgain] = [mark(), mark(), mark()];
+      const question = (text: string): IpPacket =>
+        packet(at("audited"), at("own"), udp(own, published, text));
+      assert.ok(await arrives("audited", question(asks), asks, "own"));
+      stationOf("own").send(packet(at("own"), at("audited"), udp(published, own, answers)));
+      await stationOf("audited").next(answers);
+      return arrives("audited", question(asksAgain), asksAgain, "own");
+    };
+    assert.equal(await answered(), true);
+    // A flow that others have begun between the two lets it in no further.
+    const begun = async (): Promise<boolean> => {
+      const [own, their] = ports();
+      const text = mark();
+      await bridged("accomplice", at("own"), at("audited"), [their, own]);
+      return arrives("audited", packet(at("audited"), at("own"), udp(own, their, text)), text, "own");
+    };
+    assert.equal(await begun(), false);
+    assert.equal(await withoutRules(begun), true);
+  });
+
   if (plan.family === 6) {
+    it("what the host begins on another link opens nothing to who has the same link-local address", async () => {
+      const [host, own] = ["fe80::1", "fe80::2"];
+      for (const bridge of [bridges.app, bridges.open, bridges.other]) {
+        run("ip", "address", "replace", `${host}/64`, "dev", bridge, "nodad");
+        run("ip", "neigh", "replace", own, "lladdr", stationOf("own").mac, "dev", bridge);
+      }
+      const attempt = async (bridge: string): Promise<boolean> => {
+        const [port] = ports();
+        sendFromHost(6, `${own}%${bridge}`, port);
+        return comesToHost("own", packet(own, host, udp(9, port)));
+      };
+      assert.equal(await attempt(bridges.open), false);
+      assert.equal(await withoutRules(() => attempt(bridges.open)), true);
+      assert.equal(await attempt(bridges.app), true);
+    });
+
     it("no packet under an address of the host comes in by a published port", async () => {
       const attempt = async (): Promise<boolean> => {
         const text = mark();

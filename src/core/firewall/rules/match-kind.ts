@@ -3,12 +3,12 @@
 import type { Family } from "../../model/address.ts";
 
 /** What iptables-save prints first and in this order, wherever it is said. */
-export const headFlags = ["-s", "-d", "-i", "-p"] as const;
+export const headFlags = ["-s", "-d", "-i", "-o", "-p"] as const;
 export type HeadFlag = (typeof headFlags)[number];
 
 export interface MatchKind<Value> {
   /** The kernel module that has it; undefined for what every table can do by itself. */
-  readonly module: string | undefined;
+  readonly module: string | Readonly<Record<Family, string>> | undefined;
   /** Some of its forms, in each family that has it: tests try them all on the kernel. */
   readonly samples: Partial<Readonly<Record<Family, readonly Value[]>>>;
   /** Its part of what is printed first. @throws Error for a value that cannot be meant */

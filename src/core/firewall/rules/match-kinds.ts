@@ -36,6 +36,15 @@ export const matchKinds = {
       return ["-i", `${not(match)}-i ${match.name}`];
     },
   }),
+  /** A name that ends in + stands for all that begin so. */
+  "out-interface": kind<{ readonly name: string; readonly not?: true }>({
+    module: undefined,
+    samples: inBoth({ name: "br-+", not: true }),
+    head: (match) => {
+      check(/^[\w.-]{1,15}\+?$/.test(match.name), `interface ${match.name}`);
+      return ["-o", `${not(match)}-o ${match.name}`];
+    },
+  }),
   protocol: kind<{ readonly protocol: "tcp" | "udp" | "icmp" | "ipv6-icmp" }>({
     module: undefined,
     samples: { 4: [{ protocol: "tcp" }, { protocol: "icmp" }], 6: [{ protocol: "ipv6-icmp" }] },
@@ -116,6 +125,12 @@ export const matchKinds = {
     module: "xt_addrtype",
     samples: inBoth({}),
     text: () => "-m addrtype --src-type LOCAL",
+  }),
+  /** What is sent to its source leaves by the interface that it came from. In PREROUTING only. */
+  "reverse-path": kind<{ readonly not: true }>({
+    module: { 4: "ipt_rpfilter", 6: "ip6t_rpfilter" },
+    samples: inBoth({ not: true }),
+    text: () => "-m rpfilter --invert",
   }),
   /** By the address of its frame. */
   "packet-type": kind<{ readonly type: "unicast"; readonly not?: true }>({

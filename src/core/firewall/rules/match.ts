@@ -28,8 +28,9 @@ export function textOf(match: Match): string | undefined {
 }
 
 /** The kernel module that has it; undefined for what every table can do by itself. */
-export function moduleOfMatch(match: Match): string | undefined {
-  return rowOf(match).module;
+export function moduleOfMatch(match: Match, family: Family): string | undefined {
+  const { module } = rowOf(match);
+  return typeof module === "object" ? module[family] : module;
 }
 
 /** Values of every kind that the family has. */

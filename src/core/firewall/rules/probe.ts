@@ -69,7 +69,7 @@ function featuresOf({ match, target, comment }: Rule, family: Family): readonly 
     module === undefined ? [] : [{ module, key, rule }];
   return [
     ...match.flatMap((each) =>
-      feature(moduleOfMatch(each), `match ${shapeOf(each)}`, { match: [each], target: returnIt }),
+      feature(moduleOfMatch(each, family), `match ${shapeOf(each)}`, { match: [each], target: returnIt }),
     ),
     ...(comment === undefined
       ? []

@@ -6,7 +6,7 @@ import { hasMark, inSet, inState, type Match, notInSet } from "../rules/match.ts
 import { type Chain, type Rule, rule } from "../rules/table.ts";
 import { drop, goTo, returnIt, setMark, type Target } from "../rules/target.ts";
 import { tellsOfPacket } from "./bridges.ts";
-import { answersOne, refusedSilently } from "./elsewhere.ts";
+import { answersOne, begunElsewhere, refusedSilently } from "./elsewhere.ts";
 import { stamped } from "./judge.ts";
 import { deniedRate, limited } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";
@@ -47,10 +47,21 @@ export function denyChains(input: RulesetInput): Chain[] {
     {
       name: chain.audit,
       rules: [
+        // Its own network lets everything out, and another one nothing else in for that.
+        ...[isNotOpen, begunElsewhere].map((flow) =>
+          rule("to a guarded container", [...toEnforced(input), flow], goTo(chain.inward)),
+        ),
         rule("would be denied", [inState("NEW", "ESTABLISHED")], { kind: "set-connmark", mark: auditStamp }),
       ],
     },
   ];
+}
+
+const isNotOpen: Match = { kind: "conntrack", states: ["ESTABLISHED"], not: true };
+
+/** To a guarded container on another network than its own, and none in audit mode. */
+export function toEnforced({ sets }: RulesetInput): readonly Match[] {
+  return [inSet(sets.guarded, "dst,dst"), notInSet(sets.audit, "dst,dst")];
 }
 
 function denyRules(input: RulesetInput): Rule[] {

@@ -4,7 +4,7 @@
 // answers in it answers nobody, and an error about it tells of nothing. It is stamped, and not dropped: the ranges of the
 // host's other bridges may overlap with those of networks.
 
-import { chainNames as chain, connectionMark } from "../names.ts";
+import { chainNames as chain, connectionMark, heldPrefix, setNames } from "../names.ts";
 import { inSet, inState, isAnswer, type Match, notInSet } from "../rules/match.ts";
 import { type Rule, rule } from "../rules/table.ts";
 import { drop, goTo, type Target } from "../rules/target.ts";
@@ -13,7 +13,7 @@ import type { RulesetInput } from "./options.ts";
 /** Of a flow that began where it is judged, or before there were rules. */
 export const begunHere: Match = { kind: "connmark", mark: { value: 0, mask: connectionMark.elsewhere } };
 
-const begunElsewhere: Match = {
+export const begunElsewhere: Match = {
   kind: "connmark",
   mark: { value: connectionMark.elsewhere, mask: connectionMark.elsewhere },
 };
@@ -64,10 +64,29 @@ export function flowsElsewhere({ sets }: RulesetInput): Rule[] {
   ];
 }
 
-/** What a guarded container sends out by the bridge that it came from, for an address that is not there. */
+/**
+ * What begins under an address of the host by way of a guarded bridge, by a port that is not guarded yet; and what a
+ * guarded container sends out by the bridge that it came from, for an address that is not there.
+ */
 export function flowsPastNeighbours({ sets }: RulesetInput): Rule[] {
   const past = [begins, inSet(sets.guarded, "src,dst"), notInSet(sets.guarded, "dst,dst")];
-  return [rule("for elsewhere, by way of a neighbour", past, stamp)];
+  return [
+    rule("under an address of the host", [begins, { kind: "local-source" }], stamp),
+    rule("for elsewhere, by way of a neighbour", past, stamp),
+  ];
+}
+
+/**
+ * For raw. The host would answer a guarded container that has sent it nothing: by a flow of its own, where the answer
+ * leaves late, or from another address or port than it was asked at, and in that flow the container may answer the host.
+ * What goes anywhere else may be of another bridge with the same range.
+ */
+export function towardsHost({ sets }: RulesetInput): Rule {
+  return rule(
+    "under an address of a network, not from there",
+    [inSet(sets.ranges, "src"), { kind: "reverse-path", not: true }, { kind: "local-destination" }],
+    drop,
+  );
 }
 
 /** The host's own packets are not forwarded; of IPv6 the kernel does not look whether a source is its own. */
@@ -82,6 +101,20 @@ export const hostsAfterAll: Rule = rule(
   [begunElsewhere, inState("NEW")],
   takeStamp,
 );
+
+/**
+ * For OUTPUT, behind that. Link-local addresses are of one link each, and the kernel tracks flows without their links: what
+ * the host begins on a link that is not guarded is no question to who has the same address on one that is.
+ */
+export function onOtherLinks({ family, hold }: RulesetInput): Rule[] {
+  if (family === 4) return [];
+  const begun: readonly Match[] = [inState("NEW"), { kind: "destination", prefix: "fe80::/10" }];
+  const isNotDockers: Match = { kind: "out-interface", name: `${heldPrefix}+`, not: true };
+  const links: readonly (readonly Match[])[] = hold
+    ? [[isNotDockers, notInSet(setNames.link6, "dst,dst")], [inSet(setNames.open6, "dst,dst")]]
+    : [[notInSet(setNames.link6, "dst,dst")]];
+  return links.map((link) => rule("on a link that is not guarded", [...begun, ...link], stamp));
+}
 
 /** Comes in by a port that is open, and so its flow is judged, whoever has begun it before by another way. */
 export function judgedAfterAll({ sets }: RulesetInput, isPublished: readonly Match[]): Rule {

@@ -3,11 +3,11 @@
 // sends under the address of another, and nothing from a bridge that is held.
 
 import { chainNames as chain, connectionMark, refusedMark, unsettledMark } from "../names.ts";
-import { inSet, inState, type Match, notInSet } from "../rules/match.ts";
+import { inSet, inState, type Match } from "../rules/match.ts";
 import { type Chain, rule } from "../rules/table.ts";
 import { drop, goTo, returnIt } from "../rules/target.ts";
 import { heldRules, onLinkDestinations, strangerRules, tellsOfPacket } from "./bridges.ts";
-import { quarantineRules } from "./deny.ts";
+import { quarantineRules, toEnforced } from "./deny.ts";
 import { begunHere, flowsElsewhere, judgedAfterAll, onLinkFlows, underHostAddress } from "./elsewhere.ts";
 import { stamped } from "./judge.ts";
 import type { RulesetInput } from "./options.ts";
@@ -31,11 +31,7 @@ export function forwardChain(input: RulesetInput): Chain {
       rule("known flow, its sender known now", [inState("ESTABLISHED"), begunHere], returnIt),
       ...flowsElsewhere(input),
       rule("neighbour of a container with a second network", [inSet(sets.guarded, "dst,src")], returnIt),
-      rule(
-        "to a guarded container",
-        [inSet(sets.guarded, "dst,dst"), notInSet(sets.audit, "dst,dst")],
-        goTo(chain.inward),
-      ),
+      rule("to a guarded container", toEnforced(input), goTo(chain.inward)),
     ],
   };
 }

@@ -9,7 +9,7 @@ import { beginningsOfLookups, inSet, type Match } from "../rules/match.ts";
 import { packetBits } from "../rules/parts.ts";
 import { type Chain, rule } from "../rules/table.ts";
 import { clearMark, goTo } from "../rules/target.ts";
-import { hostsAfterAll } from "./elsewhere.ts";
+import { hostsAfterAll, onOtherLinks } from "./elsewhere.ts";
 import type { RulesetInput } from "./options.ts";
 
 const byRoot: Match = { kind: "owner", uid: 0 };
@@ -29,7 +29,8 @@ export const refusedQuestions = [
   [beginningsOfLookups[1], mayBeRefused],
 ] as const satisfies readonly (readonly Match[])[];
 
-export function questionChains({ queueNumber, sets }: RulesetInput): Chain[] {
+export function questionChains(input: RulesetInput): Chain[] {
+  const { queueNumber, sets } = input;
   const notAsked: Match = { kind: "mark", mark: { value: askedMark, mask: askedMark }, not: true };
   const notRefused: Match = { kind: "whole-mark", value: refusedQuestion.mark, not: true };
   return [
@@ -37,6 +38,7 @@ export function questionChains({ queueNumber, sets }: RulesetInput): Chain[] {
       name: chain.output,
       rules: [
         hostsAfterAll,
+        ...onOtherLinks(input),
         ...beginningsOfLookups.map((question) =>
           rule("question of the engine, maybe", [question], goTo(chain.question)),
         ),

@@ -16,6 +16,7 @@ import { type Chain, type Rule, rule } from "../rules/table.ts";
 import { clearMark, drop, goTo, returnIt, setMark } from "../rules/target.ts";
 import { fromHeldBridge, linkLocalRules, onLinkDestinations, strangerRules } from "./bridges.ts";
 import { namedResolver, toNeighbour } from "./capture.ts";
+import { towardsHost } from "./elsewhere.ts";
 import { connectionRate, limited, lookupBytes, lookupRate } from "./limits.ts";
 import type { RulesetInput } from "./options.ts";
 
@@ -83,6 +84,7 @@ function guardedRules(input: RulesetInput): Rule[] {
 /** What is from no address of a guarded container. */
 function elsewhereRules(input: RulesetInput): Rule[] {
   return [
+    towardsHost(input),
     // Nothing else is in that set, and what comes from outside need not be looked up.
     rule("not guarded", [fromHeldBridge, inSet(input.sets.open, "src,src")], returnIt),
     ...linkLocalRules(input),
