@@ -99,7 +99,6 @@ ip_set_hash_ipportip|dockerwall-pair4 hash:ip,port,ip family inet hashsize 16384
 ip_set_hash_ipportip|dockerwall-denied4 hash:ip,port,ip family inet hashsize 4096 maxelem 262144 timeout 86400 counters comment
 ip_set_hash_netport|dockerwall-host4 hash:net,port family inet hashsize 1024 maxelem 1048576 comment
 ip_set_hash_ipportnet|dockerwall-resolver4 hash:ip,port,net family inet hashsize 64 maxelem 65536 comment
-ip_set_hash_net|dockerwall-quarantine4 hash:net family inet hashsize 64 maxelem 65536 timeout 0 comment
 ip_set_list_set|dockerwall-open4 list:set size 64
 ip_set_hash_netiface|dockerwall-guarded6 hash:net,iface family inet6 hashsize 1024 maxelem 65536 comment
 ip_set_hash_net|dockerwall-ranges6 hash:net family inet6 hashsize 64 maxelem 65536 timeout 0 comment
@@ -108,7 +107,6 @@ ip_set_hash_ipportip|dockerwall-pair6 hash:ip,port,ip family inet6 hashsize 1638
 ip_set_hash_ipportip|dockerwall-denied6 hash:ip,port,ip family inet6 hashsize 4096 maxelem 262144 timeout 86400 counters comment
 ip_set_hash_netport|dockerwall-host6 hash:net,port family inet6 hashsize 1024 maxelem 1048576 comment
 ip_set_hash_ipportnet|dockerwall-resolver6 hash:ip,port,net family inet6 hashsize 64 maxelem 65536 comment
-ip_set_hash_net|dockerwall-quarantine6 hash:net family inet6 hashsize 64 maxelem 65536 timeout 0 comment
 END
 }
 
@@ -122,8 +120,10 @@ table|filter|INPUT|-j RETURN
 xt_mark|raw|PREROUTING|-m mark ! --mark 0x0/0xc0000000 -j RETURN
 xt_comment|raw|PREROUTING|-m comment --comment "seen at a port" -j RETURN
 xt_set|raw|PREROUTING|-m set --match-set dockerwall-guarded4 src,src -j RETURN
+xt_set|raw|PREROUTING|-m set --match-set dockerwall-ranges4 src -j RETURN
+ipt_rpfilter|raw|PREROUTING|-m rpfilter --invert -j RETURN
+xt_addrtype|raw|PREROUTING|-m addrtype --dst-type LOCAL -j RETURN
 xt_mark|raw|PREROUTING|-m mark --mark 0x40000000 -j RETURN
-xt_addrtype|raw|PREROUTING|-m addrtype ! --dst-type LOCAL -j RETURN
 xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0x10000000
 xt_tcpudp|raw|PREROUTING|-p udp -m udp --dport 53 -j RETURN
 xt_tcpudp|raw|PREROUTING|-p tcp -m tcp --dport 53 --tcp-flags FIN,SYN,RST,ACK SYN -j RETURN
@@ -132,7 +132,6 @@ xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0xffffffff
 xt_set|raw|PREROUTING|-m set --match-set dockerwall-resolver4 dst,dst,src -j RETURN
 xt_length|raw|PREROUTING|-m length --length 129:65535 -j RETURN
 xt_hashlimit|raw|PREROUTING|-m hashlimit --hashlimit-above 300/sec --hashlimit-burst 600 --hashlimit-mode srcip --hashlimit-name dockerwall-dns4-300-600 --hashlimit-htable-size 16384 --hashlimit-htable-max 65536 --hashlimit-htable-expire 10000 -j RETURN
-xt_set|mangle|FORWARD|-m set --match-set dockerwall-quarantine4 src -j RETURN
 xt_connmark|mangle|FORWARD|-m connmark --mark 0x1000000/0xf000000 -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED -j RETURN
@@ -159,8 +158,10 @@ table|filter|INPUT|-j RETURN
 xt_mark|raw|PREROUTING|-m mark ! --mark 0x0/0xc0000000 -j RETURN
 xt_comment|raw|PREROUTING|-m comment --comment "seen at a port" -j RETURN
 xt_set|raw|PREROUTING|-m set --match-set dockerwall-guarded6 src,src -j RETURN
+xt_set|raw|PREROUTING|-m set --match-set dockerwall-ranges6 src -j RETURN
+ip6t_rpfilter|raw|PREROUTING|-m rpfilter --invert -j RETURN
+xt_addrtype|raw|PREROUTING|-m addrtype --dst-type LOCAL -j RETURN
 ip6t_icmp6|raw|PREROUTING|-p ipv6-icmp -m icmp6 --icmpv6-type 134 -j RETURN
-xt_addrtype|raw|PREROUTING|-m addrtype ! --dst-type LOCAL -j RETURN
 xt_CT|raw|PREROUTING|-j CT --notrack
 xt_mark|raw|PREROUTING|-m mark --mark 0x40000000 -j RETURN
 xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0x10000000
@@ -171,7 +172,6 @@ xt_mark|raw|PREROUTING|-j MARK --set-xmark 0x0/0xffffffff
 xt_set|raw|PREROUTING|-m set --match-set dockerwall-resolver6 dst,dst,src -j RETURN
 xt_length|raw|PREROUTING|-m length --length 129:65535 -j RETURN
 xt_hashlimit|raw|PREROUTING|-m hashlimit --hashlimit-above 300/sec --hashlimit-burst 600 --hashlimit-mode srcip --hashlimit-name dockerwall-dns6-300-600 --hashlimit-htable-size 16384 --hashlimit-htable-max 65536 --hashlimit-htable-expire 10000 -j RETURN
-xt_set|mangle|FORWARD|-m set --match-set dockerwall-quarantine6 src -j RETURN
 xt_connmark|mangle|FORWARD|-m connmark --mark 0x1000000/0xf000000 -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate NEW,ESTABLISHED --ctstatus CONFIRMED -j RETURN
 xt_conntrack|mangle|FORWARD|-m conntrack --ctstate ESTABLISHED -j RETURN
