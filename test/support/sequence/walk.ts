@@ -133,6 +133,11 @@ function readRule(body: string): Rule {
     const negated = not;
     not = word === "!";
     if (not || flags.test(word)) continue;
+    // Each packet comes by the way that leads back to its source.
+    if (word === "--invert") {
+      tests.push(() => false);
+      continue;
+    }
     const value = next();
     if (word === "-j" || word === "-g") goal = { flag: word, target: value };
     else if (word === "--set-xmark") written = bitsOf(value);
@@ -153,8 +158,9 @@ function testOf(option: string, value: string, list: readonly string[]): Test {
     case "-d":
       return ({ packet }) => prefixContains(prefixOf(value), packet.destination);
     case "-i":
-      return ({ packet }) =>
-        value.endsWith("+") ? packet.from.startsWith(value.slice(0, -1)) : packet.from === value;
+      return ({ packet }) => isNamed(value, packet.from);
+    case "-o":
+      return ({ packet }) => packet.to !== undefined && isNamed(value, packet.to);
     case "-p":
       return () => value === "tcp";
     case "--dport":
@@ -183,6 +189,10 @@ function testOf(option: string, value: string, list: readonly string[]): Test {
       assert.match(option, untrue);
       return () => false;
   }
+}
+
+function isNamed(pattern: string, name: string): boolean {
+  return pattern.endsWith("+") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 }
 
 const tcpFlags = /^(?:FIN|SYN|RST|PSH|ACK|URG)$/;
