@@ -1,7 +1,7 @@
 // Puts grants into the kernel and remembers them. When admit() returns, the asker's packets pass; when it throws, the
 // ledger knows about everything that was opened.
 
-import type { Membership } from "../core/askers/index-of-askers.ts";
+import type { Membership } from "../core/askers/standing.ts";
 import type { KernelRight } from "../core/grants/entry-index.ts";
 import type { Grant } from "../core/grants/grant.ts";
 import type { IpAddress } from "../core/model/address.ts";

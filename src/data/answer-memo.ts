@@ -5,7 +5,7 @@
 // found here takes no promise and no system call but its share of the two of its socket: a tenth of the CPU
 // (`npm run bench -- lookups`).
 
-import type { GuardedStanding } from "../core/askers/index-of-askers.ts";
+import type { GuardedStanding } from "../core/askers/standing.ts";
 import type { Outcome, Repeats } from "../core/dns/resolve/resolution.ts";
 import { headerLength } from "../core/dns/wire/codes.ts";
 import { ttlOffsets } from "../core/dns/wire/ttl-offsets.ts";

@@ -2,7 +2,8 @@
 // can be answered as before is; every other query becomes a lookup (answerer/lookup.ts). A message that does not come
 // from a known guarded container gets an answer that reveals nothing.
 
-import type { AskerIndex, Membership, Standing } from "../core/askers/index-of-askers.ts";
+import type { AskerIndex } from "../core/askers/index-of-askers.ts";
+import type { Membership, Standing } from "../core/askers/standing.ts";
 import type { Resolution } from "../core/dns/resolve/resolution.ts";
 import { payloadLimit, type Transport } from "../core/dns/wire/message.ts";
 import { parseQuery } from "../core/dns/wire/question.ts";

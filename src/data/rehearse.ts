@@ -1,7 +1,8 @@
 // What the data plane knows of a container's name or packet, found by the very code that decides on them, but without
 // opening anything. What follows from it is decided in src/core/path.
 
-import type { AskerIndex, Membership, Standing } from "../core/askers/index-of-askers.ts";
+import type { AskerIndex } from "../core/askers/index-of-askers.ts";
+import type { Membership, Standing } from "../core/askers/standing.ts";
 import { createDiscovery } from "../core/dns/discovery.ts";
 import { addressQuery, readAddressAnswer } from "../core/dns/probe.ts";
 import { nameFromPlainText } from "../core/dns/wire/name.ts";

@@ -3,7 +3,8 @@
 // decisions, cache, memo and grants to bytes. An answerer of their own, with sets that keep nothing, leaves no trace.
 
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
-import { AskerIndex, type Standing } from "../core/askers/index-of-askers.ts";
+import { AskerIndex } from "../core/askers/index-of-askers.ts";
+import type { Standing } from "../core/askers/standing.ts";
 import { resetCounters } from "../core/counters/registry.ts";
 import { addressQuery } from "../core/dns/probe.ts";
 import { payloadLimit } from "../core/dns/wire/message.ts";

@@ -2,7 +2,7 @@
 // must not leave in names either.
 
 import type { IpAddress } from "../model/address.ts";
-import type { Membership } from "./index-of-askers.ts";
+import type { Membership } from "./standing.ts";
 
 /** A guarded network of a container. */
 export interface AuditedHome {

@@ -1,8 +1,9 @@
 // What is decided about a sandbox, by what is known of it and by the bridges that its ports are on.
 
 import type { IpAddress } from "../model/address.ts";
-import type { AskerIndex, Standing } from "./index-of-askers.ts";
+import type { AskerIndex } from "./index-of-askers.ts";
 import type { Asker } from "./knowledge.ts";
+import type { Standing } from "./standing.ts";
 import type { UnknownSandboxes } from "./unknown-sandboxes.ts";
 
 export interface Evidence {

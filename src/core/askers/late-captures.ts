@@ -3,7 +3,7 @@
 // before its capture, none leaves: the engine fails it at once, and a client that asks again is answered, by us or by
 // the engine.
 
-import type { Standing } from "./index-of-askers.ts";
+import type { Standing } from "./standing.ts";
 
 /** A sandbox that may have been heard by the engine's resolver before it was captured. */
 export interface LateCapture {

@@ -1,7 +1,7 @@
 // What the allowlists of a container say of a packet. They count by network: a right that one of its networks has belongs
 // to its addresses there, and a packet that leaves from another address is judged by another network's list.
 
-import type { Membership } from "../askers/index-of-askers.ts";
+import type { Membership } from "../askers/standing.ts";
 import type { IpAddress } from "../model/address.ts";
 import { type Service, serviceCovers, serviceGrants } from "../model/service.ts";
 import {

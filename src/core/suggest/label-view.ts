@@ -1,7 +1,7 @@
 // What lists say of what a network's containers have done, as `suggest` and `replay` judge by them. Nothing is decided
 // here: lookups are judged by what answers them, and packets by the model that explains them.
 
-import { joinDecisions } from "../askers/index-of-askers.ts";
+import { joinDecisions } from "../askers/decided.ts";
 import {
   isNeverOutside,
   type JudgedAddress,

@@ -1,6 +1,6 @@
 // A first packet that the kernel asks about: the entry that lets it and its like pass.
 
-import type { Membership } from "../../core/askers/index-of-askers.ts";
+import type { Membership } from "../../core/askers/standing.ts";
 import { readableDomain } from "../../core/grants/comment.ts";
 import { leaseCeilingSeconds } from "../../core/grants/ledger.ts";
 import { familyOf } from "../../core/model/address.ts";

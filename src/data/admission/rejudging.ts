@@ -1,6 +1,6 @@
 // Another picture, other policies: what was opened by the earlier ones and is not allowed any more goes.
 
-import type { Membership } from "../../core/askers/index-of-askers.ts";
+import type { Membership } from "../../core/askers/standing.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import { isDnsService, type Service } from "../../core/model/service.ts";
 import { intersectServices, withoutNewResolvers } from "../../core/model/service-set.ts";

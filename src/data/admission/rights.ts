@@ -1,6 +1,6 @@
 // What is open, as we remember it: the rights of the ledger, the kernel's entries, and the names that led to them.
 
-import type { Membership } from "../../core/askers/index-of-askers.ts";
+import type { Membership } from "../../core/askers/standing.ts";
 import { isInside } from "../../core/dns/address-filter.ts";
 import { setNames } from "../../core/firewall/names.ts";
 import { parseComment, readableDomain } from "../../core/grants/comment.ts";

@@ -1,7 +1,7 @@
 // Has the kernel's entries end with what allows them: what is allowed for a time must not outlive it, even if there is no
 // daemon then that takes it away.
 
-import type { Membership } from "../../core/askers/index-of-askers.ts";
+import type { Membership } from "../../core/askers/standing.ts";
 import { readableDomain } from "../../core/grants/comment.ts";
 import { isPairSet, type KernelRight } from "../../core/grants/entry-index.ts";
 import type { GrantEntry } from "../../core/grants/grant.ts";

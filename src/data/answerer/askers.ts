@@ -1,7 +1,8 @@
 // Who asks: what of its networks counts for one question.
 
 import { isDenialLookedUp } from "../../core/askers/audited.ts";
-import type { AskerIndex, GuardedStanding, Membership, Standing } from "../../core/askers/index-of-askers.ts";
+import type { AskerIndex } from "../../core/askers/index-of-askers.ts";
+import type { GuardedStanding, Membership, Standing } from "../../core/askers/standing.ts";
 import type { DiscoveryAsker } from "../../core/dns/discovery.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 

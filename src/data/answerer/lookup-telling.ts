@@ -1,6 +1,6 @@
 // Reports of lookups: each goes to the journal; what went wrong goes to the log now and then.
 
-import type { Standing } from "../../core/askers/index-of-askers.ts";
+import type { Standing } from "../../core/askers/standing.ts";
 import { canaryName } from "../../core/dns/probe.ts";
 import { asksAsResolver } from "../../core/dns/resolve/here.ts";
 import type { Outcome, Resolution } from "../../core/dns/resolve/resolution.ts";

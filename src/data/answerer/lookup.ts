@@ -12,7 +12,8 @@
 // opened: of these states the code keeps no note. Most lookups never get here: they are answered as one before them
 // (answer-memo.ts).
 
-import { decideForEach, type GuardedStanding, joinDecisions } from "../../core/askers/index-of-askers.ts";
+import { decideForEach, joinDecisions } from "../../core/askers/decided.ts";
+import type { GuardedStanding } from "../../core/askers/standing.ts";
 import { tellFailure } from "../../core/contain.ts";
 import type { Query } from "../../core/dns/wire/question.ts";
 import type { Grant } from "../../core/grants/grant.ts";

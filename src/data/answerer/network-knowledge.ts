@@ -1,6 +1,6 @@
 // What answers go by beside their asker: Docker's names, the engine's other networks, and who asks whom.
 
-import type { Membership } from "../../core/askers/index-of-askers.ts";
+import type { Membership } from "../../core/askers/standing.ts";
 import { isPrivatePrefix, leadsInside } from "../../core/dns/address-filter.ts";
 import { type CircleInput, type Circles, findCircles } from "../../core/dns/circles.ts";
 import { createDiscovery, type Discovery } from "../../core/dns/discovery.ts";

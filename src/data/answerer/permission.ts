@@ -1,12 +1,8 @@
 // What the policies of an asker say of one name and of the addresses that it leads to. An upstream takes its time: what
 // is allowed when it has answered is what counts.
 
-import {
-  type Decided,
-  decideForEach,
-  joinDecisions,
-  type Membership,
-} from "../../core/askers/index-of-askers.ts";
+import { type Decided, decideForEach, joinDecisions } from "../../core/askers/decided.ts";
+import type { Membership } from "../../core/askers/standing.ts";
 import type { AddressFilter } from "../../core/dns/address-filter.ts";
 import { NoTurnError } from "../../core/dns/fair-queue.ts";
 import type { AnswerGrant } from "../../core/dns/resolve/request.ts";

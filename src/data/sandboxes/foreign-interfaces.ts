@@ -6,8 +6,8 @@ import {
   foreignSentence,
   type SandboxInterface,
 } from "../../core/askers/foreign-interfaces.ts";
-import type { Standing } from "../../core/askers/index-of-askers.ts";
 import type { Asker } from "../../core/askers/knowledge.ts";
+import type { Standing } from "../../core/askers/standing.ts";
 import { readLabels } from "../../core/labels/read.ts";
 import type { FoundInside } from "../../edge/sandbox/addresses.ts";
 import type { Port } from "../../edge/sandbox/ports/ports.ts";

@@ -3,9 +3,9 @@
 // anywhere, and before the engine says whose sandbox it is.
 
 import type { SandboxInterface } from "../../core/askers/foreign-interfaces.ts";
-import type { Standing } from "../../core/askers/index-of-askers.ts";
 import { judgeSandbox } from "../../core/askers/judgement.ts";
 import type { Asker } from "../../core/askers/knowledge.ts";
+import type { Standing } from "../../core/askers/standing.ts";
 import { StrangeBridges } from "../../core/askers/strange-bridges.ts";
 import type { PortState } from "../../core/askers/unsettled.ts";
 import type { Cut } from "../../core/cut.ts";

@@ -1,7 +1,8 @@
 // The picture by which the data plane decides, and what is made of it once for all decisions.
 
-import { AskerIndex, type Membership, type Standing } from "../../core/askers/index-of-askers.ts";
+import { AskerIndex } from "../../core/askers/index-of-askers.ts";
 import { allRead, Knowledge, type Presence } from "../../core/askers/knowledge.ts";
+import type { Membership, Standing } from "../../core/askers/standing.ts";
 import { UnknownSandboxes } from "../../core/askers/unknown-sandboxes.ts";
 import type { IpAddress, Prefix } from "../../core/model/address.ts";
 import type { Picture } from "../../core/model/picture.ts";

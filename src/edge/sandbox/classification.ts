@@ -1,7 +1,7 @@
 // Where a sandbox stands, by the addresses that it has now: it is captured unless it is open, what leaves by interfaces
 // that have not been seen to is kept back, and its questions that waited go their way.
 
-import type { GuardedStanding, Standing } from "../../core/askers/index-of-askers.ts";
+import type { GuardedStanding, Standing } from "../../core/askers/standing.ts";
 import { contain } from "../../core/contain.ts";
 import { inBatches } from "../../core/in-batches.ts";
 import { familyOf, type IpAddress } from "../../core/model/address.ts";

@@ -1,8 +1,8 @@
 // What the capture asks of its owner, and what it tells.
 
 import type { SandboxInterface } from "../../core/askers/foreign-interfaces.ts";
-import type { Standing } from "../../core/askers/index-of-askers.ts";
 import type { LateCapture } from "../../core/askers/late-captures.ts";
+import type { Standing } from "../../core/askers/standing.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { Readiness } from "../kernel/readiness.ts";
 import type { FoundInside } from "./addresses.ts";

@@ -6,7 +6,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { after, before, beforeEach, test } from "node:test";
-import type { GuardedStanding } from "../../../src/core/askers/index-of-askers.ts";
+import type { GuardedStanding } from "../../../src/core/askers/standing.ts";
 import { askedMark } from "../../../src/core/firewall/names.ts";
 import { type QueueOptions, startQueue } from "../../../src/data/packets/first-packets.ts";
 import { createReadiness } from "../../../src/edge/kernel/readiness.ts";

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
-import type { Standing } from "../../../src/core/askers/index-of-askers.ts";
+import type { Standing } from "../../../src/core/askers/standing.ts";
 import { NetlinkSocket } from "../../../src/edge/kernel/netlink/socket.ts";
 import { createReadiness } from "../../../src/edge/kernel/readiness.ts";
 import { askInSandbox } from "../../../src/edge/sandbox/lookups/relay.ts";

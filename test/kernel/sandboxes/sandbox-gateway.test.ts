@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
-import type { Standing } from "../../../src/core/askers/index-of-askers.ts";
+import type { Standing } from "../../../src/core/askers/standing.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
 import { withNamespace } from "../../../src/edge/kernel/netns.ts";
 import { createReadiness } from "../../../src/edge/kernel/readiness.ts";

@@ -7,7 +7,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
-import type { Standing } from "../../../src/core/askers/index-of-askers.ts";
+import type { Standing } from "../../../src/core/askers/standing.ts";
 import { sandboxTable } from "../../../src/core/firewall/names.ts";
 import * as libc from "../../../src/edge/kernel/libc.ts";
 import { NetlinkSocket } from "../../../src/edge/kernel/netlink/socket.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, describe, it } from "node:test";
-import type { Membership } from "../../../src/core/askers/index-of-askers.ts";
+import type { Membership } from "../../../src/core/askers/standing.ts";
 import { setNames } from "../../../src/core/firewall/names.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
 import { decideName } from "../../../src/core/policy/decide.ts";

@@ -3,7 +3,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AskerIndex, type GuardedStanding } from "../../../src/core/askers/index-of-askers.ts";
+import { AskerIndex } from "../../../src/core/askers/index-of-askers.ts";
+import type { GuardedStanding } from "../../../src/core/askers/standing.ts";
 import { readCounters } from "../../../src/core/counters/registry.ts";
 import type { IpAddress, Prefix } from "../../../src/core/model/address.ts";
 import { AnswerMemo, type FinishedAnswer, type MemoEpoch } from "../../../src/data/answer-memo.ts";

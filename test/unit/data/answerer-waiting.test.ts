@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { GuardedStanding, Standing } from "../../../src/core/askers/index-of-askers.ts";
+import type { GuardedStanding, Standing } from "../../../src/core/askers/standing.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
 import { decodeMessage } from "../../support/dns-bytes.ts";
 import { startOneNetwork } from "../../support/one-network.ts";

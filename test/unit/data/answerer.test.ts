@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
-import { AskerIndex, type Standing } from "../../../src/core/askers/index-of-askers.ts";
+import { AskerIndex } from "../../../src/core/askers/index-of-askers.ts";
+import type { Standing } from "../../../src/core/askers/standing.ts";
 import { readCounters } from "../../../src/core/counters/registry.ts";
 import { canaryQuery, isOurDenial } from "../../../src/core/dns/probe.ts";
 import { setNames } from "../../../src/core/firewall/names.ts";

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AskerIndex, type Standing } from "../../../src/core/askers/index-of-askers.ts";
+import { AskerIndex } from "../../../src/core/askers/index-of-askers.ts";
+import type { Standing } from "../../../src/core/askers/standing.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
 import type { Topology } from "../../../src/core/model/topology.ts";
 import { createTelling } from "../../../src/data/worker/telling.ts";

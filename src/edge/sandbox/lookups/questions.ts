@@ -1,7 +1,7 @@
 // What happens to a question that arrives in a sandbox: it waits until the sandbox is classified; then we answer it if
 // the sandbox is guarded, or pass it on to the engine's resolver if it is open.
 
-import type { Standing } from "../../../core/askers/index-of-askers.ts";
+import type { Standing } from "../../../core/askers/standing.ts";
 import { contain, tellFailure } from "../../../core/contain.ts";
 import { Waiting } from "../../../core/waiting.ts";
 import { DockerwallError, messageOf } from "../../../errors.ts";

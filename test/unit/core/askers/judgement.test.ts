@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Membership, Standing } from "../../../../src/core/askers/index-of-askers.ts";
 import { type Evidence, judgeSandbox } from "../../../../src/core/askers/judgement.ts";
+import type { Membership, Standing } from "../../../../src/core/askers/standing.ts";
 
 const guarded: Standing = { kind: "guarded", memberships: [], settled: true, mayLose: false };
 const open: Standing = { kind: "open" };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Standing } from "../../../../src/core/askers/index-of-askers.ts";
 import { judge, LateCaptures } from "../../../../src/core/askers/late-captures.ts";
+import type { Standing } from "../../../../src/core/askers/standing.ts";
 
 type Kind = Standing["kind"];
 

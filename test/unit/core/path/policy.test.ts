@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Membership } from "../../../../src/core/askers/index-of-askers.ts";
+import type { Membership } from "../../../../src/core/askers/standing.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import { judgeAddress, judgeName, type PolicyFinding } from "../../../../src/core/path/policy.ts";
 import { decidePacket } from "../../../../src/core/policy/decide.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Membership } from "../../../../src/core/askers/index-of-askers.ts";
+import type { Membership } from "../../../../src/core/askers/standing.ts";
 import { gatherLists, onlyLabels } from "../../../../src/core/classify/gather.ts";
 import { blockedBy } from "../../../../src/core/dns/resolve/denial.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { GuardedStanding, Standing } from "../../../../src/core/askers/index-of-askers.ts";
+import type { GuardedStanding, Standing } from "../../../../src/core/askers/standing.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import type { Container } from "../../../../src/core/model/topology.ts";
 import { ForeignInterfaces } from "../../../../src/data/sandboxes/foreign-interfaces.ts";

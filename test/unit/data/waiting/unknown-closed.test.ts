@@ -6,13 +6,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
-import {
-  AskerIndex,
-  decideForEach,
-  joinDecisions,
-  type Standing,
-} from "../../../../src/core/askers/index-of-askers.ts";
+import { decideForEach, joinDecisions } from "../../../../src/core/askers/decided.ts";
+import { AskerIndex } from "../../../../src/core/askers/index-of-askers.ts";
 import { allRead, Knowledge } from "../../../../src/core/askers/knowledge.ts";
+import type { Standing } from "../../../../src/core/askers/standing.ts";
 import { UnknownSandboxes } from "../../../../src/core/askers/unknown-sandboxes.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import type { GuardedNetwork } from "../../../../src/core/model/guarded-network.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import type { Standing } from "../../../../src/core/askers/index-of-askers.ts";
+import type { Standing } from "../../../../src/core/askers/standing.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import { after } from "../../../../src/edge/host/every.ts";
 import { AddressHolders } from "../../../../src/edge/sandbox/address-holders.ts";

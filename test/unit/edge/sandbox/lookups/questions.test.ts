@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import type { Standing } from "../../../../../src/core/askers/index-of-askers.ts";
+import type { Standing } from "../../../../../src/core/askers/standing.ts";
 import type { SandboxQuery } from "../../../../../src/edge/sandbox/lookups/query.ts";
 import { createQuestions } from "../../../../../src/edge/sandbox/lookups/questions.ts";
 import type { Sandbox } from "../../../../../src/edge/sandbox/sandbox.ts";
