@@ -8,7 +8,8 @@ import type { GuardedNetwork, ServicePolicy } from "../src/core/model/guarded-ne
 import type { Picture } from "../src/core/model/picture.ts";
 import type { Container, Network } from "../src/core/model/topology.ts";
 import { loadBuiltInPresets } from "../src/core/policy/built-in-presets.ts";
-import { decideName, decidePacket } from "../src/core/policy/decide.ts";
+import { decidePacket } from "../src/core/policy/decide/packet.ts";
+import { decideName } from "../src/core/policy/decide.ts";
 import { compileList, createListCompiler, type EntryList } from "../src/core/policy/entry-list.ts";
 import { createListStore } from "../src/core/policy/list-store.ts";
 import { createPoster, createReceiver } from "../src/planes/picture.ts";

@@ -5,7 +5,7 @@ import type { Membership } from "../core/askers/standing.ts";
 import type { KernelRight } from "../core/grants/entry-index.ts";
 import type { Grant } from "../core/grants/grant.ts";
 import type { IpAddress } from "../core/model/address.ts";
-import type { PacketDecision } from "../core/policy/decide.ts";
+import type { PacketDecision } from "../core/policy/decide/packet.ts";
 import type { Taker } from "../core/taker.ts";
 import { DockerwallError } from "../errors.ts";
 import { admitPacket } from "./admission/first-packet.ts";

@@ -8,7 +8,9 @@ import { addressBytes, type IpAddress, type Prefix, prefixContains } from "../..
 import type { Service } from "../../src/core/model/service.ts";
 import { parseAllowlist } from "../../src/core/policy/allowlist.ts";
 import { loadBuiltInPresets } from "../../src/core/policy/built-in-presets.ts";
-import { type Decision, type Policy, termsAt } from "../../src/core/policy/decide.ts";
+import { termsAt } from "../../src/core/policy/decide/led-to.ts";
+import type { Policy } from "../../src/core/policy/decide/policy.ts";
+import type { Decision } from "../../src/core/policy/decide.ts";
 import { digestOf } from "../../src/core/policy/digest.ts";
 import type { Entry } from "../../src/core/policy/entry.ts";
 import { compileList, type EntryList } from "../../src/core/policy/entry-list.ts";

@@ -1,7 +1,8 @@
 // What the policies of an asker's networks say of a name, each by itself and all together: what one of them allows is
 // allowed.
 
-import { type Decision, decideName, type Policy } from "../policy/decide.ts";
+import type { Policy } from "../policy/decide/policy.ts";
+import { type Decision, decideName } from "../policy/decide.ts";
 import type { Membership } from "./standing.ts";
 
 /** What one membership says of a name. */

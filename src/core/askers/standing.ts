@@ -3,7 +3,7 @@
 import { grantKeyOf } from "../labels/grants.ts";
 import type { NetworkLabels } from "../labels/table.ts";
 import type { IpAddress } from "../model/address.ts";
-import type { Policy } from "../policy/decide.ts";
+import type { Policy } from "../policy/decide/policy.ts";
 
 export interface Membership {
   readonly networkId: string;

@@ -2,7 +2,7 @@
 
 import { renderPrefix } from "../model/address.ts";
 import { parseAllowlist } from "../policy/allowlist.ts";
-import { serviceOf } from "../policy/decide.ts";
+import { serviceOf } from "../policy/decide/policy.ts";
 import type { Entry } from "../policy/entry.ts";
 import type { Presets } from "../policy/preset.ts";
 import type { Opened } from "./report.ts";

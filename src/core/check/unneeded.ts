@@ -5,7 +5,7 @@ import { isPrivatePrefix } from "../dns/address-filter.ts";
 import { type Prefix, prefixContains } from "../model/address.ts";
 import { isDnsService } from "../model/service.ts";
 import { subtractServices } from "../model/service-set.ts";
-import { serviceOf } from "../policy/decide.ts";
+import { serviceOf } from "../policy/decide/policy.ts";
 import { type Entry, type HostEntry, isSingle, namesResolver } from "../policy/entry.ts";
 import { type CompiledList, compileList } from "../policy/entry-list.ts";
 import { literalPart } from "../policy/name-text.ts";

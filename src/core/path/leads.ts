@@ -3,14 +3,9 @@
 
 import type { AddressFilter } from "../dns/address-filter.ts";
 import type { IpAddress, Prefix } from "../model/address.ts";
-import {
-  type Decision,
-  isTakenAway,
-  mayLeadToHost,
-  type NamedAddress,
-  type Policy,
-  termsAt,
-} from "../policy/decide.ts";
+import { isTakenAway, mayLeadToHost, type NamedAddress, termsAt } from "../policy/decide/led-to.ts";
+import type { Policy } from "../policy/decide/policy.ts";
+import type { Decision } from "../policy/decide.ts";
 
 /** A policy, and what it says of the name. */
 export interface DecidedName {

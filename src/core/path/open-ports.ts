@@ -3,7 +3,10 @@
 import type { IpAddress } from "../model/address.ts";
 import { isDnsService, protocolNumbers, renderService, type Service } from "../model/service.ts";
 import { intersectServices, subtractServices } from "../model/service-set.ts";
-import { addressRights, decideName, isClosed, type Policy, serviceOf, servicesAt } from "../policy/decide.ts";
+import { addressRights } from "../policy/decide/address-rights.ts";
+import { servicesAt } from "../policy/decide/led-to.ts";
+import { isClosed, type Policy, serviceOf } from "../policy/decide/policy.ts";
+import { decideName } from "../policy/decide.ts";
 import { isSingle } from "../policy/entry.ts";
 import type { ExplainTarget } from "../policy/target.ts";
 

@@ -4,19 +4,11 @@
 import type { Membership } from "../askers/standing.ts";
 import type { IpAddress } from "../model/address.ts";
 import { type Service, serviceCovers, serviceGrants } from "../model/service.ts";
-import {
-  addressRights,
-  type Decision,
-  decideName,
-  decidePacket,
-  type MatchedEntry,
-  mayLeadTo,
-  type PacketDecision,
-  type PacketTarget,
-  type Policy,
-  serviceOf,
-  servicesAt,
-} from "../policy/decide.ts";
+import { addressRights } from "../policy/decide/address-rights.ts";
+import { servicesAt } from "../policy/decide/led-to.ts";
+import { decidePacket, type PacketDecision, type PacketTarget } from "../policy/decide/packet.ts";
+import { type MatchedEntry, mayLeadTo, type Policy, serviceOf } from "../policy/decide/policy.ts";
+import { type Decision, decideName } from "../policy/decide.ts";
 import { type UnreadList, unreadOf } from "../policy/entry-list/unread.ts";
 import { describeEntry } from "../policy/preset.ts";
 import { type AskedProtocol, askedOf } from "./open-ports.ts";

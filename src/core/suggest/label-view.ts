@@ -23,7 +23,8 @@ import {
 } from "../path/policy.ts";
 import { renderStep } from "../path/sentence.ts";
 import type { PathEnd } from "../path/verdict.ts";
-import { decideName, isClosed, type Policy } from "../policy/decide.ts";
+import { isClosed, type Policy } from "../policy/decide/policy.ts";
+import { decideName } from "../policy/decide.ts";
 import { compileList, type EntryList } from "../policy/entry-list.ts";
 import type { NeedsContext } from "./needs-context.ts";
 import type { SeenConnection, SeenLookup } from "./observed.ts";

@@ -4,7 +4,9 @@
 import type { Classification } from "../classify/networks.ts";
 import type { GuardedNetwork } from "../model/guarded-network.ts";
 import { shortId } from "../model/topology.ts";
-import { addressRights, decideName, type Policy } from "../policy/decide.ts";
+import { addressRights } from "../policy/decide/address-rights.ts";
+import type { Policy } from "../policy/decide/policy.ts";
+import { decideName } from "../policy/decide.ts";
 import type { EntryList } from "../policy/entry-list.ts";
 import { placeOfOverrides } from "../policy/override/place.ts";
 import { describeEntry } from "../policy/preset.ts";

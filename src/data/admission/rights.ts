@@ -11,7 +11,7 @@ import { NameHistory } from "../../core/grants/name-history.ts";
 import { addressBytes, type IpAddress } from "../../core/model/address.ts";
 import { serviceAtPort } from "../../core/model/service.ts";
 import { decideFrom } from "../../core/path/policy.ts";
-import type { PacketDecision } from "../../core/policy/decide.ts";
+import type { PacketDecision } from "../../core/policy/decide/packet.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
 import type { ListedEntry } from "../../edge/kernel/ipset/message.ts";
 import type { GrantEntriesOptions } from "../grant-entries.ts";

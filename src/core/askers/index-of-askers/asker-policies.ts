@@ -4,7 +4,7 @@
 import type { GuardedNetwork } from "../../model/guarded-network.ts";
 import type { Picture } from "../../model/picture.ts";
 import type { Container } from "../../model/topology.ts";
-import type { Policy } from "../../policy/decide.ts";
+import type { Policy } from "../../policy/decide/policy.ts";
 import type { CompiledList, EntryList } from "../../policy/entry-list.ts";
 import type { Asker, Knowledge } from "../knowledge.ts";
 import type { GuardedStanding } from "../standing.ts";

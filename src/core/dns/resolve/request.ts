@@ -3,7 +3,8 @@
 import type { LeaseSettings } from "../../grants/lease.ts";
 import type { Family, IpAddress } from "../../model/address.ts";
 import type { Service } from "../../model/service.ts";
-import type { Decision, NamedAddress } from "../../policy/decide.ts";
+import type { NamedAddress } from "../../policy/decide/led-to.ts";
+import type { Decision } from "../../policy/decide.ts";
 import type { Taker } from "../../taker.ts";
 import type { AddressFilter } from "../address-filter.ts";
 import type { Looked } from "../cached-lookup.ts";

@@ -8,7 +8,10 @@ import { describeUnneeded } from "../../../../src/core/check/tell-unneeded.ts";
 import { findUnneeded } from "../../../../src/core/check/unneeded.ts";
 import { parseAddress } from "../../../../src/core/model/address.ts";
 import { subtractServices } from "../../../../src/core/model/service-set.ts";
-import { addressRights, decideName, decidePacket, serviceOf } from "../../../../src/core/policy/decide.ts";
+import { addressRights } from "../../../../src/core/policy/decide/address-rights.ts";
+import { decidePacket } from "../../../../src/core/policy/decide/packet.ts";
+import { serviceOf } from "../../../../src/core/policy/decide/policy.ts";
+import { decideName } from "../../../../src/core/policy/decide.ts";
 import { entriesOf, policyOf, presets } from "../../../support/policies.ts";
 
 const sentences = (own: string, ...above: string[]): string[] =>

@@ -12,7 +12,8 @@ import { parseQuery, type Query } from "../../../../src/core/dns/wire/question.t
 import { respondNow } from "../../../../src/core/dns/wire/respond.ts";
 import type { IpAddress, Prefix } from "../../../../src/core/model/address.ts";
 import { anyService } from "../../../../src/core/model/service.ts";
-import type { Decision, Denial, MatchedEntry } from "../../../../src/core/policy/decide.ts";
+import type { MatchedEntry } from "../../../../src/core/policy/decide/policy.ts";
+import type { Decision, Denial } from "../../../../src/core/policy/decide.ts";
 import { rawMessage, rawQuestion, wireName } from "../../../support/dns-bytes.ts";
 import { entriesOf, filterOf } from "../../../support/policies.ts";
 import { give } from "../../../support/takers.ts";

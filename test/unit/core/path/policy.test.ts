@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import type { Membership } from "../../../../src/core/askers/standing.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";
 import { judgeAddress, judgeName, type PolicyFinding } from "../../../../src/core/path/policy.ts";
-import { decidePacket } from "../../../../src/core/policy/decide.ts";
+import { decidePacket } from "../../../../src/core/policy/decide/packet.ts";
 import { policyOf } from "../../../support/policies.ts";
 import { unlabelled } from "../../../support/topologies.ts";
 

@@ -2,14 +2,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type IpAddress, parseAddress } from "../../../../src/core/model/address.ts";
 import { renderService } from "../../../../src/core/model/service.ts";
-import {
-  decideName,
-  decidePacket,
-  isAboveAllowed,
-  mayLeadToHost,
-  type Policy,
-  termsAt,
-} from "../../../../src/core/policy/decide.ts";
+import { mayLeadToHost, termsAt } from "../../../../src/core/policy/decide/led-to.ts";
+import { decidePacket } from "../../../../src/core/policy/decide/packet.ts";
+import type { Policy } from "../../../../src/core/policy/decide/policy.ts";
+import { decideName, isAboveAllowed } from "../../../../src/core/policy/decide.ts";
 import { renderEntry } from "../../../../src/core/policy/entry.ts";
 import { compileList } from "../../../../src/core/policy/entry-list.ts";
 import { listOf, policyOf, servicesAt } from "../../../support/policies.ts";
