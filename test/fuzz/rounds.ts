@@ -7,7 +7,7 @@ import type { Looked } from "../../src/core/dns/cached-lookup.ts";
 import type { AnswerGrant, LocalAnswer, ResolveRequest } from "../../src/core/dns/resolve/request.ts";
 import type { Resolution } from "../../src/core/dns/resolve/resolution.ts";
 import { resolveQuery } from "../../src/core/dns/resolve.ts";
-import { walkAnswer } from "../../src/core/dns/wire/answer.ts";
+import { walkAnswer } from "../../src/core/dns/wire/answer/walk.ts";
 import { createFrameReader, renderFrame } from "../../src/core/dns/wire/framing.ts";
 import { payloadLimit } from "../../src/core/dns/wire/message.ts";
 import { parseQuery, type Query } from "../../src/core/dns/wire/question.ts";

@@ -4,7 +4,9 @@
 import type { Taker } from "../taker.ts";
 import { type AnswerCache, type CachedMessage, type Kept, RecentFailureError } from "./cache.ts";
 import { NoTurnError } from "./fair-queue.ts";
-import { type Answer, type BadAnswer, shortenAnswer, walkAnswer } from "./wire/answer.ts";
+import { shortenAnswer } from "./wire/answer/response.ts";
+import { walkAnswer } from "./wire/answer/walk.ts";
+import type { Answer, BadAnswer } from "./wire/answer.ts";
 import { type Question, questionId } from "./wire/question.ts";
 
 /** Addresses that one answer may open; more are looked at no further. */

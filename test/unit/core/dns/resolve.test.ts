@@ -6,7 +6,7 @@ import { canaryName, isOurDenial } from "../../../../src/core/dns/probe.ts";
 import type { AnswerGrant, LocalAnswer, ResolveRequest } from "../../../../src/core/dns/resolve/request.ts";
 import type { Outcome, Resolution } from "../../../../src/core/dns/resolve/resolution.ts";
 import { resolveQuery } from "../../../../src/core/dns/resolve.ts";
-import { walkAnswer } from "../../../../src/core/dns/wire/answer.ts";
+import { walkAnswer } from "../../../../src/core/dns/wire/answer/walk.ts";
 import { payloadLimit } from "../../../../src/core/dns/wire/message.ts";
 import { parseQuery, type Query } from "../../../../src/core/dns/wire/question.ts";
 import { respondNow } from "../../../../src/core/dns/wire/respond.ts";

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import dnsPacket from "dns-packet";
 import { readCounters } from "../../../../src/core/counters/registry.ts";
-import { walkAnswer } from "../../../../src/core/dns/wire/answer.ts";
+import { walkAnswer } from "../../../../src/core/dns/wire/answer/walk.ts";
 import { nameFromPlainText, nameText, rootName } from "../../../../src/core/dns/wire/name.ts";
 import type { Question } from "../../../../src/core/dns/wire/question.ts";
 import type { IpAddress } from "../../../../src/core/model/address.ts";

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Answer, renderAnswer, walkAnswer } from "../../../../../src/core/dns/wire/answer.ts";
+import { renderAnswer } from "../../../../../src/core/dns/wire/answer/response.ts";
+import { walkAnswer } from "../../../../../src/core/dns/wire/answer/walk.ts";
+import type { Answer } from "../../../../../src/core/dns/wire/answer.ts";
 import { nameFromPlainText, nameText, rootName } from "../../../../../src/core/dns/wire/name.ts";
 import { parseQuery, type Query, type Question } from "../../../../../src/core/dns/wire/question.ts";
 import type { IpAddress } from "../../../../../src/core/model/address.ts";

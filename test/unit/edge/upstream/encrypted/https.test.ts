@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Stream } from "node:http2";
 import { connect, createServer, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { walkAnswer } from "../../../../../src/core/dns/wire/answer.ts";
+import { walkAnswer } from "../../../../../src/core/dns/wire/answer/walk.ts";
 import { nameFromPlainText, nameText, rootName } from "../../../../../src/core/dns/wire/name.ts";
 import type { Question } from "../../../../../src/core/dns/wire/question.ts";
 import type { IpAddress } from "../../../../../src/core/model/address.ts";

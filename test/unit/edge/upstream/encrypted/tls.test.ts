@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createServer, type Server, type TLSSocket } from "node:tls";
-import { walkAnswer } from "../../../../../src/core/dns/wire/answer.ts";
+import { walkAnswer } from "../../../../../src/core/dns/wire/answer/walk.ts";
 import { createFrameReader, renderFrame } from "../../../../../src/core/dns/wire/framing.ts";
 import { nameFromPlainText, nameText, rootName } from "../../../../../src/core/dns/wire/name.ts";
 import type { Question } from "../../../../../src/core/dns/wire/question.ts";

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { parseUpstream } from "../../../../../src/core/dns/upstream-text.ts";
-import { walkAnswer } from "../../../../../src/core/dns/wire/answer.ts";
+import { walkAnswer } from "../../../../../src/core/dns/wire/answer/walk.ts";
 import { nameFromPlainText, nameText, rootName } from "../../../../../src/core/dns/wire/name.ts";
 import type { Question } from "../../../../../src/core/dns/wire/question.ts";
 import { defaultResolverSettings, Resolver } from "../../../../../src/edge/upstream/resolver.ts";

@@ -3,12 +3,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  type Answer,
-  renderAnswer,
-  walkAnswer,
-  walkRecords,
-} from "../../../../../../src/core/dns/wire/answer.ts";
+import { walkRecords } from "../../../../../../src/core/dns/wire/answer/records.ts";
+import { renderAnswer } from "../../../../../../src/core/dns/wire/answer/response.ts";
+import { walkAnswer } from "../../../../../../src/core/dns/wire/answer/walk.ts";
+import type { Answer } from "../../../../../../src/core/dns/wire/answer.ts";
 import { parseQuery, type Query } from "../../../../../../src/core/dns/wire/question.ts";
 import {
   plainName,
