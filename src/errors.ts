@@ -29,6 +29,12 @@ export const allExitCodes: readonly number[] = [...new Set(Object.values(exitCod
 
 export type ErrorCode = keyof typeof exitCodes;
 
+/** A failure as the control socket reports it. */
+export interface ErrorReport {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
 /** An expected failure: its message is the sentence shown to the user, its code decides the exit code. */
 export class DockerwallError extends Error {
   readonly code: ErrorCode;

@@ -2,7 +2,7 @@
 // limited time or until the host restarts.
 
 import { parseDuration } from "../core/model/duration.ts";
-import type { ChangedOverrides, OverridesReport } from "../core/model/report.ts";
+import type { ChangedOverrides, OverridesReport } from "../core/model/report/overrides.ts";
 import { DockerwallError } from "../errors.ts";
 import { ask } from "./ask.ts";
 import { type Command, type Invocation, jsonOption } from "./command.ts";

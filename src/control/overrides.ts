@@ -2,7 +2,7 @@
 // time out, so that a new daemon finds them, and an override with an end ends on time even without a daemon.
 
 import { setNames } from "../core/firewall/names.ts";
-import type { OverridesReport } from "../core/model/report.ts";
+import type { OverridesReport } from "../core/model/report/overrides.ts";
 import { OverrideBook } from "../core/policy/override/book.ts";
 import {
   type Override,

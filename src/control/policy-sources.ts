@@ -2,7 +2,7 @@
 // with their ends. A change is in force when `useOther` resolves.
 
 import { contain, contained } from "../core/contain.ts";
-import type { OverridesReport } from "../core/model/report.ts";
+import type { OverridesReport } from "../core/model/report/overrides.ts";
 import { loadBuiltInPresets } from "../core/policy/built-in-presets.ts";
 import { createListStore, type ListStore } from "../core/policy/list-store.ts";
 import type { PolicyFile } from "../core/policy/policy-file.ts";

@@ -10,7 +10,7 @@ import { parseQuery } from "../core/dns/wire/question.ts";
 import { respondNow } from "../core/dns/wire/respond.ts";
 import type { IpAddress, Prefix } from "../core/model/address.ts";
 import type { GuardedNetwork } from "../core/model/guarded-network.ts";
-import type { ResolverReport } from "../core/model/report.ts";
+import type { ResolverReport } from "../core/model/report/status.ts";
 import type { Topology } from "../core/model/topology.ts";
 import type { Upstream } from "../core/model/upstream.ts";
 import { Waiting } from "../core/waiting.ts";

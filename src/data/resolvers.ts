@@ -7,7 +7,7 @@ import { type AskUpstream, type Looked, lookUp } from "../core/dns/cached-lookup
 import { FairQueue } from "../core/dns/fair-queue.ts";
 import { renderUpstream } from "../core/dns/upstream-text.ts";
 import type { Question } from "../core/dns/wire/question.ts";
-import type { ResolverReport } from "../core/model/report.ts";
+import type { ResolverReport } from "../core/model/report/status.ts";
 import type { Upstream } from "../core/model/upstream.ts";
 import type { Taker } from "../core/taker.ts";
 import type { QueryTerms } from "../edge/upstream/queued-query.ts";

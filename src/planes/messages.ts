@@ -4,7 +4,7 @@
 import type { CounterReading } from "../core/counters/reading.ts";
 import type { FreshAddress } from "../core/journal/holders.ts";
 import type { LookupEvent } from "../core/journal/lookup-event.ts";
-import type { ResolverReport } from "../core/model/report.ts";
+import type { ResolverReport } from "../core/model/report/status.ts";
 import type { Upstream } from "../core/model/upstream.ts";
 import type { OpenQueue } from "../core/queued-packet.ts";
 import type { ErrorCode } from "../errors.ts";

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
-import type { SuggestReport } from "../../src/core/model/report.ts";
+import type { SuggestReport } from "../../src/core/model/report/suggest.ts";
 import { chosen, long, printRow } from "../support/chosen.ts";
 import { client, curl, deploy, inside, network, run, stats, succeeds, wall } from "../support/dockerwall.ts";
 import { until } from "../support/lab/command.ts";

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { StatusReport } from "../../src/core/model/report.ts";
+import type { StatusReport } from "../../src/core/model/report/status.ts";
 import type { FakeEngine } from "./fake-engine.ts";
 import { until } from "./lab/command.ts";
 import { run } from "./namespace.ts";

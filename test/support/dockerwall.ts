@@ -1,7 +1,8 @@
 // Puts the product onto an engine of the lab the way a user does, and small words for tests to say what they see.
 
 import assert from "node:assert/strict";
-import type { StatsReport, StatusReport } from "../../src/core/model/report.ts";
+import type { StatsReport } from "../../src/core/model/report/stats.ts";
+import type { StatusReport } from "../../src/core/model/report/status.ts";
 import type { CommandResult } from "./lab/command.ts";
 import { pause, until } from "./lab/command.ts";
 import type { Engine } from "./lab/engine.ts";

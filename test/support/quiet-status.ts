@@ -1,4 +1,4 @@
-import type { StatusReport } from "../../src/core/model/report.ts";
+import type { StatusReport } from "../../src/core/model/report/status.ts";
 
 /** The status of a daemon that is well and has nothing to say. */
 export const quietStatus: StatusReport = {

@@ -1,6 +1,6 @@
 // `dockerwall explain`: whether a container may reach a target, and why. The daemon's own decision, not a second opinion.
 
-import type { ExplainReport } from "../../core/model/report.ts";
+import type { ExplainReport } from "../../core/model/report/explain.ts";
 import type { ReadAnswer } from "../../core/path/reading.ts";
 import { renderNeighbour, renderSource } from "../../core/path/sentence.ts";
 import type { Path, PathVerdict } from "../../core/path/verdict.ts";

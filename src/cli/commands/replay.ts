@@ -1,6 +1,6 @@
 // `dockerwall replay`: judges past traffic by labels that are not in force.
 
-import type { ReplayedRow, ReplayReport } from "../../core/model/report.ts";
+import type { ReplayedRow, ReplayReport } from "../../core/model/report/replay.ts";
 import { DockerwallError } from "../../errors.ts";
 import { ask } from "../ask.ts";
 import { type Command, jsonOption } from "../command.ts";

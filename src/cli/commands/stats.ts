@@ -7,7 +7,7 @@ import type {
   LookupTrouble,
   NetworkStats,
   StatsReport,
-} from "../../core/model/report.ts";
+} from "../../core/model/report/stats.ts";
 import { renderNeighbour, renderStep } from "../../core/path/sentence.ts";
 import { ask } from "../ask.ts";
 import { type Command, jsonOption } from "../command.ts";

@@ -2,7 +2,7 @@
 // HEALTHCHECK.
 
 import type { CounterReading } from "../../core/counters/reading.ts";
-import type { ListReport, NetworkStatus, StatusReport } from "../../core/model/report.ts";
+import type { ListReport, NetworkStatus, StatusReport } from "../../core/model/report/status.ts";
 import { isGone, isInForce, stateSentences } from "../../core/model/state.ts";
 import { DockerwallError } from "../../errors.ts";
 import { ask } from "../ask.ts";

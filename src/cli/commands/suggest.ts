@@ -1,6 +1,6 @@
 // `dockerwall suggest`: turns what was seen into a label, ready to paste.
 
-import type { SuggestReport } from "../../core/model/report.ts";
+import type { SuggestReport } from "../../core/model/report/suggest.ts";
 import { ask } from "../ask.ts";
 import { type Command, jsonOption } from "../command.ts";
 import { printable, printableSentence, renderAge, renderJson } from "../terminal/print.ts";

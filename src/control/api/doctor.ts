@@ -3,7 +3,7 @@
 
 import { nothing } from "../../core/api/request-checks.ts";
 import { type Family, familyOf } from "../../core/model/address.ts";
-import type { StatusReport } from "../../core/model/report.ts";
+import type { StatusReport } from "../../core/model/report/status.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
 import type { Engine } from "../../edge/engine/engine.ts";
 import { readResolvConf } from "../../edge/engine/files/resolv-conf.ts";

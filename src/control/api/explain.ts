@@ -6,7 +6,7 @@ import { isOnHostNetwork, networkHolder } from "../../core/classify/containers.t
 import { setNames } from "../../core/firewall/names.ts";
 import { misnamedAllow } from "../../core/labels/slips.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import type { ExplainReport } from "../../core/model/report.ts";
+import type { ExplainReport } from "../../core/model/report/explain.ts";
 import type { Container, Topology } from "../../core/model/topology.ts";
 import { type Explained, explainPath, unjudged } from "../../core/path/explained.ts";
 import { addressesInHosts } from "../../core/path/files/hosts.ts";

@@ -1,7 +1,7 @@
 // `allow` and `deny` as commands: they resolve when the kernel holds what they say, and no right beyond it.
 
 import type { IpAddress } from "../../core/model/address.ts";
-import type { ChangedOverrides } from "../../core/model/report.ts";
+import type { ChangedOverrides } from "../../core/model/report/overrides.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import { findIdle } from "../../core/policy/override/idle.ts";
 import type { OverrideTarget } from "../../core/policy/override.ts";

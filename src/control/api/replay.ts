@@ -6,7 +6,7 @@ import { placeOfLabel } from "../../core/classify/gather.ts";
 import type { ClassifiedNetwork } from "../../core/classify/networks.ts";
 import type { LabelPlace } from "../../core/labels/table.ts";
 import type { ServicePolicy } from "../../core/model/guarded-network.ts";
-import type { ReplayedRow, ReplayReport } from "../../core/model/report.ts";
+import type { ReplayedRow, ReplayReport } from "../../core/model/report/replay.ts";
 import { type Container, shortId } from "../../core/model/topology.ts";
 import { requireEntries } from "../../core/policy/allowlist.ts";
 import { digestOf } from "../../core/policy/digest.ts";

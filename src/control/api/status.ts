@@ -2,7 +2,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { nothing } from "../../core/api/request-checks.ts";
-import type { StatusReport } from "../../core/model/report.ts";
+import type { StatusReport } from "../../core/model/report/status.ts";
 import { isInForce } from "../../core/model/state.ts";
 import { findDetours, renderDetour } from "../../core/path/detours.ts";
 import { always } from "../commands-in-state.ts";

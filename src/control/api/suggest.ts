@@ -5,7 +5,7 @@ import { placeOfLabel } from "../../core/classify/gather.ts";
 import type { ClassifiedNetwork } from "../../core/classify/networks.ts";
 import { allowLabel, labelName } from "../../core/labels/table.ts";
 import { composeLabels } from "../../core/model/compose-labels.ts";
-import type { SuggestReport } from "../../core/model/report.ts";
+import type { SuggestReport } from "../../core/model/report/suggest.ts";
 import { type Container, shortId } from "../../core/model/topology.ts";
 import { compileList } from "../../core/policy/entry-list.ts";
 import { type Inside, labelView } from "../../core/suggest/label-view.ts";

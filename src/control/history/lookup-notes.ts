@@ -7,7 +7,7 @@ import { commentLength, readableDomain, readableName } from "../../core/grants/c
 import { othersLabel } from "../../core/journal/lookup-rows.ts";
 import type { LookupTally } from "../../core/journal/lookups.ts";
 import { type IpAddress, parseAddress } from "../../core/model/address.ts";
-import type { LookupTrouble } from "../../core/model/report.ts";
+import type { LookupTrouble } from "../../core/model/report/stats.ts";
 import { shortId } from "../../core/model/topology.ts";
 
 const troubles: readonly LookupTrouble[] = ["private", "failed", "type", "internal", "no-query"];

@@ -2,7 +2,7 @@
 
 import type { Classification } from "../../core/classify/networks.ts";
 import type { CounterReading } from "../../core/counters/reading.ts";
-import type { ResolverReport } from "../../core/model/report.ts";
+import type { ResolverReport } from "../../core/model/report/status.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import { enforcedAmong, type NetworkStanding, networkStandings } from "../../core/status/networks.ts";
 import type { Problems } from "../../core/status/problems.ts";

@@ -1,7 +1,7 @@
 // The kernel's denied counters, in words: which container tried to reach what. The counters come from the kernel's sets
 // that the drop rule fills.
 
-import type { DropEnd, DropRow } from "../model/report.ts";
+import type { DropEnd, DropRow } from "../model/report/stats.ts";
 import type { DeniedRecord } from "./denied-record.ts";
 
 /** Records as rows: those of one container for one destination are one; most packets first, then in order. */

@@ -1,7 +1,7 @@
 // One decision about one lookup, as the data plane reports it.
 
 import type { IpAddress } from "../model/address.ts";
-import type { LookupTrouble } from "../model/report.ts";
+import type { LookupTrouble } from "../model/report/stats.ts";
 
 /** One decision about one lookup, or about some that were alike, aggregated by the journal. */
 export interface LookupEvent {

@@ -1,7 +1,7 @@
 // What one asker looked up: a row for each name, verdict, trouble and type, and a count of the rows that had to give way.
 
 import type { IpAddress } from "../model/address.ts";
-import type { LookupTrouble } from "../model/report.ts";
+import type { LookupTrouble } from "../model/report/stats.ts";
 import type { LookupEvent } from "./lookup-event.ts";
 
 /** Stands for the names, or the askers, that had to give way. */

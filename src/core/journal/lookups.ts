@@ -4,7 +4,7 @@
 // sweep expired rows, one asker in turn with each event: there is no pass over everything.
 
 import type { IpAddress } from "../model/address.ts";
-import type { LookupTrouble } from "../model/report.ts";
+import type { LookupTrouble } from "../model/report/stats.ts";
 import type { FreshAddress, Holders } from "./holders.ts";
 import type { JournalAsker, LookupAskers } from "./lookup-askers.ts";
 import type { LookupEvent } from "./lookup-event.ts";

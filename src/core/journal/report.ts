@@ -2,7 +2,7 @@
 
 import { addressBytes, type IpAddress, parseAddress, renderPrefix } from "../model/address.ts";
 import { type GuardedNetwork, networkFinder } from "../model/guarded-network.ts";
-import type { DropEnd, LookupRow, NetworkStats, StatsReport } from "../model/report.ts";
+import type { DropEnd, LookupRow, NetworkStats, StatsReport } from "../model/report/stats.ts";
 import { shortId } from "../model/topology.ts";
 import type { DeniedRecord } from "./denied-record.ts";
 import { dropRows } from "./drops.ts";

@@ -1,7 +1,7 @@
 // What decided, and what would change it, in words. `explain`, `doctor` and `status` say the same.
 
 import { allowLabel } from "../labels/table.ts";
-import type { LookedUpBy } from "../model/report.ts";
+import type { LookedUpBy } from "../model/report/stats.ts";
 import { overrideAt, renderCommand, renderRemoval } from "../policy/override/place.ts";
 import type { Change, PathEnd, PathStep } from "./verdict.ts";
 

@@ -1,7 +1,7 @@
 // The lists that are in force for networks and containers, as `status` reports them: what they say, and where.
 
 import type { ServicePolicy } from "../model/guarded-network.ts";
-import type { ContainerStatus, ListReport } from "../model/report.ts";
+import type { ContainerStatus, ListReport } from "../model/report/status.ts";
 import { renderEntry } from "../policy/entry.ts";
 import type { EntryList } from "../policy/entry-list.ts";
 import { placeOfOverrides } from "../policy/override/place.ts";

@@ -3,7 +3,7 @@
 import type { Classification } from "../classify/networks.ts";
 import { shownLabels } from "../labels/shown.ts";
 import { renderPrefix } from "../model/address.ts";
-import type { NetworkStatus } from "../model/report.ts";
+import type { NetworkStatus } from "../model/report/status.ts";
 import type { Network } from "../model/topology.ts";
 import { reportLists } from "./lists.ts";
 import type { Problems } from "./problems.ts";

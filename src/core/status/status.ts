@@ -1,7 +1,7 @@
 // `status`, from what is known at one moment.
 
 import type { Classification } from "../classify/networks.ts";
-import type { NetworkStatus, StatusReport } from "../model/report.ts";
+import type { NetworkStatus, StatusReport } from "../model/report/status.ts";
 import { isGone, isInForce } from "../model/state.ts";
 import { reportContainers } from "./lists.ts";
 import { enforcedAmong, type NetworkFacts, networkStatuses, unlistedProblems } from "./networks.ts";

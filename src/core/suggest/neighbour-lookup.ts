@@ -2,7 +2,7 @@
 // as each lookup does, and those who ask it have the address from nowhere that we know.
 
 import type { IpAddress } from "../model/address.ts";
-import type { LookedUpBy } from "../model/report.ts";
+import type { LookedUpBy } from "../model/report/stats.ts";
 import type { Container } from "../model/topology.ts";
 
 /** Every name that led a container to an address; least recent first. */

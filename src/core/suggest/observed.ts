@@ -6,7 +6,7 @@ import type { Holder } from "../journal/holders.ts";
 import { othersLabel } from "../journal/lookup-rows.ts";
 import type { LookupTally } from "../journal/lookups.ts";
 import type { IpAddress } from "../model/address.ts";
-import type { LookupTrouble } from "../model/report.ts";
+import type { LookupTrouble } from "../model/report/stats.ts";
 import { portProtocols } from "../model/service.ts";
 import { shortId } from "../model/topology.ts";
 

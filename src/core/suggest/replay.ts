@@ -1,7 +1,7 @@
 // What a proposed policy would have done with past traffic.
 
 import { renderDenied } from "../journal/drops.ts";
-import type { ReplayedRow } from "../model/report.ts";
+import type { ReplayedRow } from "../model/report/replay.ts";
 import { answersBy, type Inside, type LabelView } from "./label-view.ts";
 import {
   type Doer,

@@ -6,7 +6,7 @@ import { asksAsResolver } from "../../core/dns/resolve/here.ts";
 import type { Outcome, Resolution } from "../../core/dns/resolve/resolution.ts";
 import { nameOfType, recordType } from "../../core/dns/wire/record-types.ts";
 import type { LookupEvent, LookupKind } from "../../core/journal/lookup-event.ts";
-import type { LookupTrouble } from "../../core/model/report.ts";
+import type { LookupTrouble } from "../../core/model/report/stats.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
 import { messageOf } from "../../errors.ts";
 import type { FinishedAnswer } from "../answer-memo.ts";

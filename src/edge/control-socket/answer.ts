@@ -2,8 +2,7 @@
 // ask.
 
 import { BadRequest, parseBody } from "../../core/api/request-checks.ts";
-import type { ErrorReport } from "../../core/model/report.ts";
-import { DockerwallError, type ErrorCode, messageOf } from "../../errors.ts";
+import { DockerwallError, type ErrorCode, type ErrorReport, messageOf } from "../../errors.ts";
 import { methodRoot } from "./protocol.ts";
 
 /** What is served, by name: a function of the request's body as it was parsed. @throws BadRequest, DockerwallError */

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { ExplainReport } from "../../../src/core/model/report.ts";
+import type { ExplainReport } from "../../../src/core/model/report/explain.ts";
 import { chosen, printRow } from "../../support/chosen.ts";
 import {
   client,

@@ -1,7 +1,7 @@
 // Asks for predictions, sends, and compares.
 
 import assert from "node:assert/strict";
-import type { ExplainReport } from "../../../src/core/model/report.ts";
+import type { ExplainReport } from "../../../src/core/model/report/explain.ts";
 import { printRow } from "../../support/chosen.ts";
 import type { Engine } from "../../support/lab/engine.ts";
 import type { Random } from "../../support/seeded.ts";

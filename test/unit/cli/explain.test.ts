@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { renderExplanation } from "../../../src/cli/commands/explain.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
-import type { ExplainReport } from "../../../src/core/model/report.ts";
+import type { ExplainReport } from "../../../src/core/model/report/explain.ts";
 
 const source = "198.19.1.2" as IpAddress;
 const destination = "203.0.113.7" as IpAddress;

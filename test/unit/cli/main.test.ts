@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type ControlApi, serve } from "../../../src/control/api/control-api.ts";
-import type { StatsReport } from "../../../src/core/model/report.ts";
+import type { StatsReport } from "../../../src/core/model/report/stats.ts";
 import { type ControlServer, createControlServer } from "../../../src/edge/control-socket/server.ts";
 import { DockerwallError } from "../../../src/errors.ts";
 import { quietStatus } from "../../support/quiet-status.ts";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { renderReplay } from "../../../src/cli/commands/replay.ts";
-import type { ReplayedRow, ReplayReport } from "../../../src/core/model/report.ts";
+import type { ReplayedRow, ReplayReport } from "../../../src/core/model/report/replay.ts";
 
 const row = (what: string, verdicts: string, more: Partial<ReplayedRow> = {}): ReplayedRow => {
   const [before, now, after] = [...verdicts].map((verdict) => verdict === "+") as [boolean, boolean, boolean];

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { renderStats } from "../../../src/cli/commands/stats.ts";
 import { renderStatus } from "../../../src/cli/commands/status.ts";
 import type { CountedWords, CounterReading } from "../../../src/core/counters/reading.ts";
-import type { DropRow, LookupRow, StatsReport, StatusReport } from "../../../src/core/model/report.ts";
+import type { DropRow, LookupRow, StatsReport } from "../../../src/core/model/report/stats.ts";
+import type { StatusReport } from "../../../src/core/model/report/status.ts";
 
 const nowMs = 1_000_000_000;
 

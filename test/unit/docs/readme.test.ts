@@ -18,7 +18,7 @@ import { commandNames } from "../../../src/cli/commands.ts";
 import { probeRules } from "../../../src/core/firewall/rules/probe.ts";
 import { setSpecs } from "../../../src/core/firewall/sets.ts";
 import { type Label, labelKeys, labelName, labels, placesOf } from "../../../src/core/labels/table.ts";
-import type { NetworkStats } from "../../../src/core/model/report.ts";
+import type { NetworkStats } from "../../../src/core/model/report/stats.ts";
 import { settings } from "../../../src/edge/host/config/settings.ts";
 import { allExitCodes } from "../../../src/errors.ts";
 import {

@@ -5,7 +5,7 @@ import { parseComment } from "../../../core/grants/comment.ts";
 import { askerSets, isPairSet } from "../../../core/grants/entry-index.ts";
 import { renderDenied } from "../../../core/journal/drops.ts";
 import { type Family, familyOf, type IpAddress } from "../../../core/model/address.ts";
-import type { ExplainReport } from "../../../core/model/report.ts";
+import type { ExplainReport } from "../../../core/model/report/explain.ts";
 import { serviceCovers } from "../../../core/model/service.ts";
 import { isSentTo, type SentPacket } from "../../../core/path/walk/leaving.ts";
 import type { Flow } from "../../../edge/kernel/flows/flow-message.ts";

@@ -6,7 +6,7 @@ import { parseComment, readableDomain } from "../../../core/grants/comment.ts";
 import { askerSets } from "../../../core/grants/entry-index.ts";
 import { namesReader } from "../../../core/journal/lookups.ts";
 import { familyOf, type IpAddress } from "../../../core/model/address.ts";
-import type { ExplainReport } from "../../../core/model/report.ts";
+import type { ExplainReport } from "../../../core/model/report/explain.ts";
 import { type Container, shortId } from "../../../core/model/topology.ts";
 import type { Explained } from "../../../core/path/explained.ts";
 import type { PathReading } from "../../../core/path/reading.ts";

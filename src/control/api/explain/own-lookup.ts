@@ -2,7 +2,7 @@
 // is one whose lookups come to Dockerwall.
 
 import { bracketed, type IpAddress } from "../../../core/model/address.ts";
-import type { ExplainReport } from "../../../core/model/report.ts";
+import type { ExplainReport } from "../../../core/model/report/explain.ts";
 import { namesToAsk, serversIn } from "../../../core/path/files/search-list.ts";
 import type { PathReading } from "../../../core/path/reading.ts";
 import type { ExplainTarget } from "../../../core/policy/target.ts";

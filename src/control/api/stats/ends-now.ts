@@ -5,7 +5,7 @@ import type { DeniedRecord } from "../../../core/journal/denied-record.ts";
 import { namesReader } from "../../../core/journal/lookups.ts";
 import { bookedUnder } from "../../../core/journal/report.ts";
 import { familyOf } from "../../../core/model/address.ts";
-import type { DropEnd } from "../../../core/model/report.ts";
+import type { DropEnd } from "../../../core/model/report/stats.ts";
 import { shortId } from "../../../core/model/topology.ts";
 import { correctionOf, entryOf } from "../../../core/path/change.ts";
 import { renderChange } from "../../../core/path/sentence.ts";

@@ -5,7 +5,7 @@ import { describe, it, test } from "node:test";
 import { renderDoctor } from "../../../../src/cli/commands/doctor.ts";
 import { type DoctorInput, examineHost } from "../../../../src/control/api/doctor.ts";
 import { type Family, type IpAddress, parsePrefix } from "../../../../src/core/model/address.ts";
-import type { StatusReport } from "../../../../src/core/model/report.ts";
+import type { StatusReport } from "../../../../src/core/model/report/status.ts";
 import type { Container, Network } from "../../../../src/core/model/topology.ts";
 import { quietStatus } from "../../../support/quiet-status.ts";
 import { runningContainer } from "../../../support/topologies.ts";

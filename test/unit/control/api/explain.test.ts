@@ -9,7 +9,7 @@ import type { Classification } from "../../../../src/core/classify/networks.ts";
 import { setNames } from "../../../../src/core/firewall/names.ts";
 import type { LookupTally } from "../../../../src/core/journal/lookups.ts";
 import { hostPrefix, type IpAddress } from "../../../../src/core/model/address.ts";
-import type { ExplainReport } from "../../../../src/core/model/report.ts";
+import type { ExplainReport } from "../../../../src/core/model/report/explain.ts";
 import type { Container } from "../../../../src/core/model/topology.ts";
 import { noEntry, type PolicyFinding } from "../../../../src/core/path/policy.ts";
 import type { PathReading } from "../../../../src/core/path/reading.ts";

@@ -20,7 +20,7 @@ import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ControlApi, serve as servedBy } from "../../../../src/control/api/control-api.ts";
-import type { StatsReport } from "../../../../src/core/model/report.ts";
+import type { StatsReport } from "../../../../src/core/model/report/stats.ts";
 import { daemonIsAbsent } from "../../../../src/edge/control-socket/client.ts";
 import { type ControlServer, createControlServer } from "../../../../src/edge/control-socket/server.ts";
 import { monotonicMs } from "../../../../src/edge/kernel/monotonic.ts";
