@@ -1,6 +1,6 @@
 // A daemon in another network namespace than the bridges guards nothing: its start is refused.
 
-import { isOnHostNetwork, networkHolder } from "../core/classify/containers.ts";
+import { isOnHostNetwork, networkHolder } from "../core/classify/containers/holder.ts";
 import type { Topology } from "../core/model/topology.ts";
 import { DockerwallError } from "../errors.ts";
 

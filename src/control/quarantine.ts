@@ -1,7 +1,7 @@
 // `quarantine` and `release` report what they find in the kernel afterwards. A container that quarantine cannot cut off
 // is refused, with what to do instead.
 
-import { isOnHostNetwork, networkHolder } from "../core/classify/containers.ts";
+import { isOnHostNetwork, networkHolder } from "../core/classify/containers/holder.ts";
 import { hazardSentences } from "../core/classify/hazards.ts";
 import type { Cut } from "../core/cut.ts";
 import { sandboxOf, setNames } from "../core/firewall/names.ts";

@@ -2,7 +2,7 @@
 // kernel holds and which flows there are.
 
 import { type DataRead, fields, text } from "../../core/api/request-checks.ts";
-import { isOnHostNetwork, networkHolder } from "../../core/classify/containers.ts";
+import { isOnHostNetwork, networkHolder } from "../../core/classify/containers/holder.ts";
 import { setNames } from "../../core/firewall/names.ts";
 import { misnamedAllow } from "../../core/labels/slips.ts";
 import type { IpAddress } from "../../core/model/address.ts";

@@ -1,7 +1,7 @@
 // The control plane's part of `replay`: judges past traffic by labels that are not in force.
 
 import { type DataRead, fields, optional, text, texts } from "../../core/api/request-checks.ts";
-import { networkHolder } from "../../core/classify/containers.ts";
+import { networkHolder } from "../../core/classify/containers/holder.ts";
 import { placeOfLabel } from "../../core/classify/gather.ts";
 import type { ClassifiedNetwork } from "../../core/classify/networks.ts";
 import type { LabelPlace } from "../../core/labels/table.ts";

@@ -10,7 +10,7 @@
 // Any remaining container may be in the sandbox. What one of them would be denied is not granted, and what one of them
 // would be allowed is not denied; both wait, or fail.
 
-import { networkHolder } from "../classify/containers.ts";
+import { networkHolder } from "../classify/containers/holder.ts";
 import type { IpAddress } from "../model/address.ts";
 import type { Container, Readings, Topology } from "../model/topology.ts";
 

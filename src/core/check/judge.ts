@@ -1,7 +1,7 @@
 // A project's labels as the daemon would judge them, by the daemon's own code, with the line of each mistake.
 
 import { nothingFound } from "../classify/bridge-ports.ts";
-import { networkHolder } from "../classify/containers.ts";
+import { networkHolder } from "../classify/containers/holder.ts";
 import { onlyLabels } from "../classify/gather.ts";
 import { type Classification, classify } from "../classify/networks.ts";
 import type { ComposeNetwork, Project, WrittenLabel } from "../compose/project.ts";

@@ -1,7 +1,7 @@
 // Which resolvers the containers of guarded networks ask by their own /etc/resolv.conf: Docker's own is not the only one
 // that a container may name. A node of kind names its gateway, and a file may be edited by hand.
 
-import { networkHolder } from "../../../core/classify/containers.ts";
+import { networkHolder } from "../../../core/classify/containers/holder.ts";
 import type { IpAddress } from "../../../core/model/address.ts";
 import type { Container, Topology } from "../../../core/model/topology.ts";
 import { serversIn } from "../../../core/path/files/search-list.ts";

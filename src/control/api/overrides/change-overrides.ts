@@ -10,7 +10,7 @@ import {
   texts,
   wholeNumber,
 } from "../../../core/api/request-checks.ts";
-import { isOnHostNetwork, networkHolder } from "../../../core/classify/containers.ts";
+import { isOnHostNetwork, networkHolder } from "../../../core/classify/containers/holder.ts";
 import type { Classification } from "../../../core/classify/networks.ts";
 import type { Container, Topology } from "../../../core/model/topology.ts";
 import { requireEntries } from "../../../core/policy/allowlist.ts";
