@@ -5,7 +5,7 @@ import type { IpAddress } from "../../model/address.ts";
 import type { PlainRecords } from "./answer/plain.ts";
 import type { AnsweredAddress } from "./answer/rendering.ts";
 import type { rcodes } from "./codes.ts";
-import type { ResourceRecord } from "./message.ts";
+import type { ResourceRecord } from "./message/record.ts";
 
 /** A record of the answer; `address` is that of an A or AAAA record. */
 export interface AnswerRecord extends ResourceRecord {

@@ -2,7 +2,8 @@
 
 import { addressBytes, familyOf, type IpAddress } from "../../model/address.ts";
 import { type ExtendedError, type Rcode, rcodes } from "./codes.ts";
-import { type ResourceRecord, renderResponse } from "./message.ts";
+import type { ResourceRecord } from "./message/record.ts";
+import { renderResponse } from "./message.ts";
 import { type Name, nameFromPlainText, nameOf, parentName, rootName } from "./name.ts";
 import type { Head, ReplyNow } from "./question.ts";
 import { types } from "./record-types.ts";

@@ -3,7 +3,7 @@
 import { addressFromBytes } from "../../../model/address.ts";
 import { type AnswerRecord, type BadAnswer, bad } from "../answer.ts";
 import type { Located } from "../located.ts";
-import type { ResourceRecord } from "../message.ts";
+import type { ResourceRecord } from "../message/record.ts";
 import type { Name } from "../name.ts";
 import type { Question } from "../question.ts";
 import { readRdata } from "../rdata.ts";

@@ -4,7 +4,7 @@ import type { IpAddress } from "../../../model/address.ts";
 import { type Answer, type AnswerRecord, type BadAnswer, bad } from "../answer.ts";
 import { classIn, flagBits, headerLength, rcodes } from "../codes.ts";
 import { KnownNames, locate, readSection } from "../located.ts";
-import type { ResourceRecord } from "../message.ts";
+import type { ResourceRecord } from "../message/record.ts";
 import { isWithin, type Name, nameText, readName } from "../name.ts";
 import type { Question } from "../question.ts";
 import { readRdata } from "../rdata.ts";

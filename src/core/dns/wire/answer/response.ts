@@ -2,7 +2,8 @@
 
 import type { Answer, AnswerRecord } from "../answer.ts";
 import { classIn, maxTcpPayload } from "../codes.ts";
-import { type ResourceRecord, renderResponse } from "../message.ts";
+import type { ResourceRecord } from "../message/record.ts";
+import { renderResponse } from "../message.ts";
 import type { Question } from "../question.ts";
 import { types } from "../record-types.ts";
 import { localSoa } from "../respond.ts";
