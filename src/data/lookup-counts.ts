@@ -1,7 +1,7 @@
 // Counters of what the resolver left out or refused.
 
 import { declareCounter, declareCounters } from "../core/counters/registry.ts";
-import { NoTurnError } from "../core/dns/fair-queue.ts";
+import { NoTurnError } from "../core/dns/no-turn-error.ts";
 import type { Outcome, Resolution } from "../core/dns/resolve/resolution.ts";
 import { DockerwallError } from "../errors.ts";
 

@@ -3,7 +3,7 @@
 
 import type { Taker } from "../taker.ts";
 import { type AnswerCache, type CachedMessage, type Kept, RecentFailureError } from "./cache.ts";
-import { NoTurnError } from "./fair-queue.ts";
+import { NoTurnError } from "./no-turn-error.ts";
 import { shortenAnswer } from "./wire/answer/response.ts";
 import { walkAnswer } from "./wire/answer/walk.ts";
 import type { Answer, BadAnswer } from "./wire/answer.ts";

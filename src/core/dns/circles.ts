@@ -9,7 +9,7 @@ import type { Taker } from "../taker.ts";
 import type { Looked } from "./cached-lookup.ts";
 import { type AskersInput, type Choice, findAskers } from "./circles/askers.ts";
 import { ResolverGraph } from "./circles/resolver-graph.ts";
-import { NoTurnError } from "./fair-queue.ts";
+import { NoTurnError } from "./no-turn-error.ts";
 
 export interface CircleInput extends AskersInput {
   /** The daemon's own resolvers, for networks without the label. */

@@ -3,8 +3,6 @@
 // third each, and so on, so that a network that comes finds room however slow the others' work is. Networks are served in
 // turn, and so are the askers of each, so that one asker's flood waits only behind itself.
 
-import { DockerwallError } from "../../errors.ts";
-
 export interface FairQueueLimits {
   /** Work under way in all, and for one asker. */
   readonly running: number;
@@ -12,28 +10,6 @@ export interface FairQueueLimits {
   /** Waiting work, in all and for one asker; more is refused at once. */
   readonly waiting: number;
   readonly waitingPerAsker: number;
-}
-
-const noTurnTexts = {
-  /** Its asker has too much work under way. */
-  crowded: "this container has too many lookups under way",
-  /** Too little time was left when its turn came. */
-  late: "the lookup waited too long for its turn",
-  /** The client no longer waits for the answer. */
-  gone: "its client has closed the connection",
-  /** It may not be asked, nor answered, any more. */
-  denied: "the name is no longer allowed: what allowed it ended, or was changed, during the lookup",
-} as const;
-
-/** The reason is the asker's own load, or its policy, not an upstream: the failure must not reach other askers. */
-export class NoTurnError extends DockerwallError {
-  readonly reason: keyof typeof noTurnTexts;
-
-  constructor(reason: keyof typeof noTurnTexts) {
-    super("INTERNAL", noTurnTexts[reason]);
-    this.name = "NoTurnError";
-    this.reason = reason;
-  }
 }
 
 /** One piece of work that wants a place. */

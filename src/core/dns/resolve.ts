@@ -12,7 +12,7 @@
 import type { Taker } from "../taker.ts";
 import type { Looked } from "./cached-lookup.ts";
 import { CircleError } from "./circles.ts";
-import { NoTurnError } from "./fair-queue.ts";
+import { NoTurnError } from "./no-turn-error.ts";
 import { answerHere } from "./resolve/here.ts";
 import { concludeAnswer, type JudgedAnswer, judgeLooked } from "./resolve/looked-up.ts";
 import { isOpenReverse, type ResolveRequest } from "./resolve/request.ts";

@@ -4,7 +4,7 @@
 import { type Decided, decideForEach, joinDecisions } from "../../core/askers/decided.ts";
 import type { Membership } from "../../core/askers/standing.ts";
 import type { AddressFilter } from "../../core/dns/address-filter.ts";
-import { NoTurnError } from "../../core/dns/fair-queue.ts";
+import { NoTurnError } from "../../core/dns/no-turn-error.ts";
 import type { AnswerGrant } from "../../core/dns/resolve/request.ts";
 import { familyOfType } from "../../core/dns/wire/record-types.ts";
 import type { Grant } from "../../core/grants/grant.ts";

@@ -1,7 +1,7 @@
 // Equal questions under way share one answer, which also keeps a forger from betting on many at once.
 
 import { contained, type OnFailure } from "../../core/contain.ts";
-import { NoTurnError } from "../../core/dns/fair-queue.ts";
+import { NoTurnError } from "../../core/dns/no-turn-error.ts";
 import { type Question, questionId } from "../../core/dns/wire/question.ts";
 import type { Taker } from "../../core/taker.ts";
 

@@ -3,7 +3,7 @@
 import type { IpAddress } from "../../model/address.ts";
 import { type Kept, RecentFailureError } from "../cache.ts";
 import { CircleError } from "../circles.ts";
-import { NoTurnError } from "../fair-queue.ts";
+import { NoTurnError } from "../no-turn-error.ts";
 import { type ExtendedError, extendedErrors, rcodes } from "../wire/codes.ts";
 import { respondError } from "../wire/respond.ts";
 import type { ResolveRequest } from "./request.ts";

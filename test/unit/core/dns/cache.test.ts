@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { AnswerCache } from "../../../../src/core/dns/cache.ts";
 import { type Looked, lookUp } from "../../../../src/core/dns/cached-lookup.ts";
-import { NoTurnError } from "../../../../src/core/dns/fair-queue.ts";
+import { NoTurnError } from "../../../../src/core/dns/no-turn-error.ts";
 import { parseResolvConf } from "../../../../src/core/dns/resolv-conf.ts";
 import { createFrameReader, renderFrame } from "../../../../src/core/dns/wire/framing.ts";
 import { nameFromPlainText, rootName } from "../../../../src/core/dns/wire/name.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import dnsPacket from "dns-packet";
-import { NoTurnError } from "../../../../src/core/dns/fair-queue.ts";
+import { NoTurnError } from "../../../../src/core/dns/no-turn-error.ts";
 import { canaryName, isOurDenial } from "../../../../src/core/dns/probe.ts";
 import type { AnswerGrant, LocalAnswer, ResolveRequest } from "../../../../src/core/dns/resolve/request.ts";
 import type { Outcome, Resolution } from "../../../../src/core/dns/resolve/resolution.ts";
