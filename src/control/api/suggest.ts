@@ -10,7 +10,7 @@ import { type Container, shortId } from "../../core/model/topology.ts";
 import { compileList } from "../../core/policy/entry-list.ts";
 import { type Inside, labelView } from "../../core/suggest/label-view.ts";
 import { lastingLists, listsOf, takenBy } from "../../core/suggest/lists.ts";
-import type { LeftOut } from "../../core/suggest/needs.ts";
+import type { LeftOut } from "../../core/suggest/needs/left-out.ts";
 import type { Doer, Observation } from "../../core/suggest/observed.ts";
 import { type Subject, shareOut } from "../../core/suggest/share-out.ts";
 import { suggest as suggestEntries } from "../../core/suggest/suggest.ts";

@@ -2,7 +2,7 @@
 
 import type { Network } from "../model/topology.ts";
 import type { FoundOnBridge } from "./bridge-ports.ts";
-import { type ContainerFindings } from "./containers.ts";
+import type { ContainerFindings } from "./containers.ts";
 
 export function wayOutProblems({ name, bridge = "" }: Network, isLateWayOut: boolean): string[] {
   if (!isLateWayOut) return [];

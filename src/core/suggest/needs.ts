@@ -3,18 +3,12 @@
 // ports of the host.
 
 import type { IpAddress } from "../model/address.ts";
-import { isLookup, protocolNumbers, type Service } from "../model/service.ts";
+import { protocolNumbers, type Service } from "../model/service.ts";
 import { intersectServices } from "../model/service-set.ts";
-import { renderStep } from "../path/sentence.ts";
-import { parseEntry } from "../policy/entry.ts";
+import { isNarrow, type LeftOut, whatOf, whyNotConnection, whyNotName } from "./needs/left-out.ts";
 import type { NeedsContext } from "./needs-context.ts";
 import { noQueryAdvice, type Observation, type SeenConnection, type SeenLookup } from "./observed.ts";
 import { writtenServices } from "./written.ts";
-
-export interface LeftOut {
-  readonly what: string;
-  readonly why: string;
-}
 
 export interface Needs {
   /** Services by name; none where no connection was seen. */
@@ -68,7 +62,7 @@ class NeedsFinder implements Needs {
       for (const name of names) push(this.#open, name, service);
       return;
     }
-    const why = this.#whyNot(connection);
+    const why = whyNotConnection(connection, this.#context);
     if (why !== undefined) {
       this.#leaveOut(whatOf(connection), why);
       return;
@@ -77,7 +71,7 @@ class NeedsFinder implements Needs {
     if (isOfHost) this.hosts.push(service);
     else if (names.length === 0) push(this.addresses, destination, service);
     // Any of its names may have been meant; each that is not suggested says why.
-    for (const name of names.filter((each) => this.#whyNotName(each) === undefined)) {
+    for (const name of names.filter((each) => whyNotName(each, this.#context) === undefined)) {
       if (isInside(destination) && !isOfHost) push(this.#leads(name), destination, service);
       else push(this.names, name, service);
     }
@@ -88,7 +82,7 @@ class NeedsFinder implements Needs {
     const { servicesOf, isInside } = this.#context;
     if (refused.length === 0 || refused.some((address) => this.#mayLead(domain, address))) return;
     // A wildcard may allow what no entry can name: where that leads is left out with it, before the wildcard and after.
-    const whyNot = this.#whyNotName(domain);
+    const whyNot = whyNotName(domain, this.#context);
     if (whyNot !== undefined) {
       this.#leaveOut(domain, whyNot);
       return;
@@ -118,7 +112,7 @@ class NeedsFinder implements Needs {
     const isServed = type === undefined || this.#context.servesType(domain, type);
     const isAnswered = refused.length > 0 || this.#isAnswered(lookup);
     if (isAnswered && isServed) return;
-    const why = this.#whyNotName(domain);
+    const why = whyNotName(domain, this.#context);
     if (why !== undefined) {
       this.#leaveOut(domain, why);
       return;
@@ -181,35 +175,6 @@ class NeedsFinder implements Needs {
   #leaveOut(what: string, why: string): void {
     if (!this.leftOut.some((row) => row.what === what && row.why === why)) this.leftOut.push({ what, why });
   }
-
-  #whyNot(connection: SeenConnection): string | undefined {
-    const { destination, ipProtocol, port } = connection;
-    const taken = this.#context.takenBy({ address: destination });
-    if (taken !== undefined) return `${taken} takes it away`;
-    const known = ipProtocol === protocolNumbers.tcp || ipProtocol === protocolNumbers.udp;
-    const isOfHost = this.#context.isHost(destination);
-    if (isOfHost && isLookup(ipProtocol, port)) return renderStep("lookup", "");
-    if (isOfHost) return known ? undefined : "only TCP and UDP ports of the host can be allowed";
-    return this.#context.unfit(destination) ?? this.#context.whyNever(connection);
-  }
-
-  #whyNotName(name: string): string | undefined {
-    const taken = this.#context.takenBy({ name });
-    if (taken !== undefined) return `${taken} takes it away`;
-    if (/\.(?:in-addr|ip6)\.arpa$/.test(name)) return "a reverse lookup of an address that was not open";
-    // A container may look up what it likes, also what would be another entry than a name.
-    const parsed = parseEntry(name);
-    if ("problem" in parsed) return parsed.problem;
-    const { entry } = parsed;
-    const plain =
-      entry.kind === "domain" && entry.scope === "exact" && !entry.negated && entry.domain === name;
-    return plain && !isNarrow(entry.service) ? undefined : "it is not the name of anything outside";
-  }
-}
-
-/** Not every port of every protocol. */
-function isNarrow({ protocol, ports }: Service): boolean {
-  return protocol !== "any" || ports !== "any";
 }
 
 function serviceOf({ ipProtocol, port }: SeenConnection): Service {
@@ -217,11 +182,6 @@ function serviceOf({ ipProtocol, port }: SeenConnection): Service {
     ipProtocol === protocolNumbers.tcp ? "tcp" : ipProtocol === protocolNumbers.udp ? "udp" : "other";
   if (protocol === "other" || port === undefined) return { protocol: "other", ports: "any" };
   return { protocol, ports: { from: port, to: port } };
-}
-
-function whatOf({ destination, names, ipProtocol, port }: SeenConnection): string {
-  const service = port === undefined ? `protocol ${ipProtocol}` : `port ${port}`;
-  return `${names.length === 0 ? destination : `${destination} (${names.join(", ")})`}, ${service}`;
 }
 
 function push<Key>(map: Map<Key, Service[]>, key: Key, service: Service): void {

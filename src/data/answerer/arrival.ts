@@ -1,7 +1,7 @@
 // A message, from when it arrives to when its question is looked up.
 
 import type { Membership, Standing } from "../../core/askers/standing.ts";
-import { type Transport } from "../../core/dns/wire/message.ts";
+import type { Transport } from "../../core/dns/wire/message.ts";
 import { labelCount } from "../../core/dns/wire/name.ts";
 import type { Query } from "../../core/dns/wire/question.ts";
 import { types } from "../../core/dns/wire/record-types.ts";

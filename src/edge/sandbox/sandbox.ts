@@ -4,7 +4,7 @@ import { closeSync } from "node:fs";
 import type { SandboxInterface } from "../../core/askers/foreign-interfaces.ts";
 import type { Standing } from "../../core/askers/standing.ts";
 import type { OnFailure } from "../../core/contain.ts";
-import { type Transport } from "../../core/dns/wire/message.ts";
+import type { Transport } from "../../core/dns/wire/message.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import { withNamespace } from "../kernel/netns.ts";
 import type { Lasting } from "../listener/lasting-listener.ts";

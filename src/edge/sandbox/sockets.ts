@@ -1,7 +1,7 @@
 // The sockets with which we stand in for Docker's resolver inside a container's sandbox. A socket belongs for life to
 // the namespace that it was opened in, so we open it there once and use it from our own threads like any other.
 
-import { type Transport } from "../../core/dns/wire/message.ts";
+import type { Transport } from "../../core/dns/wire/message.ts";
 import { addressFromBytes, type Family, familyOf, type IpAddress } from "../../core/model/address.ts";
 import * as libc from "../kernel/libc.ts";
 import { hostBytes, NLM_F_ACK, NLM_F_REQUEST } from "../kernel/netlink/message.ts";

@@ -2,7 +2,7 @@
 // in its turn, or by why it had none in time.
 
 import { contained, type OnFailure, tellFailure } from "../../core/contain.ts";
-import { type FairQueue, type Turn } from "../../core/dns/fair-queue.ts";
+import type { FairQueue, Turn } from "../../core/dns/fair-queue.ts";
 import { NoTurnError } from "../../core/dns/no-turn-error.ts";
 import type { Question } from "../../core/dns/wire/question.ts";
 import type { Taker } from "../../core/taker.ts";

@@ -1,6 +1,6 @@
 // Our listeners inside a sandbox, by UDP and TCP. A socket that the container destroys is reopened.
 
-import { type Transport } from "../../../core/dns/wire/message.ts";
+import type { Transport } from "../../../core/dns/wire/message.ts";
 import { close } from "../../kernel/libc.ts";
 import { ConnectionPool } from "../../listener/connection-pool.ts";
 import { type Lasting, listenLasting } from "../../listener/lasting-listener.ts";

@@ -1,6 +1,6 @@
 // A question that has arrived at our listeners in a sandbox.
 
-import { type Transport } from "../../../core/dns/wire/message.ts";
+import type { Transport } from "../../../core/dns/wire/message.ts";
 
 export interface SandboxQuery {
   readonly message: Uint8Array;
