@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import { namespaceInode } from "../../../src/edge/kernel/netns.ts";
 import type { Fate } from "../../../src/edge/sandbox/folder/unseen-files.ts";
 import { type SandboxFolder, watchSandboxes } from "../../../src/edge/sandbox/folder/watch.ts";
+import { within } from "../../support/descriptors.ts";
 import { until } from "../../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run } from "../../support/namespace.ts";
 
@@ -206,6 +207,23 @@ test("a name that cannot be looked at is a problem, and keeps no other from bein
   watcher?.lookNow();
   assert.ok(seen.includes("+a"), seen.join("\n"));
   assert.match(seen.join(), /!.*ELOOP/);
+});
+
+test("what cannot be listed or opened for want of descriptors is there all the same, and what is gone is not", async (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  await appear("a");
+  await appear("b");
+  start();
+  await reported("+a", "+b");
+  run("umount", "-l", `${folder}/b`);
+  within(0, () => t.mock.timers.tick(10_000));
+  assert.deepEqual(
+    seen.filter((text) => !text.startsWith("!")),
+    ["-b"],
+  );
+  seen = [];
+  t.mock.timers.tick(10_000);
+  assert.deepEqual(seen, []);
 });
 
 test("nothing is reported after close", async () => {

@@ -4,18 +4,13 @@
 import assert from "node:assert/strict";
 import { closeSync, openSync, readdirSync, readlinkSync } from "node:fs";
 import { test } from "node:test";
-import koffi from "koffi";
 import { withNamespace } from "../../../src/edge/kernel/netns.ts";
 import { closeSandbox, openSandbox, type Sandbox } from "../../../src/edge/sandbox/sandbox.ts";
+import { within } from "../../support/descriptors.ts";
 import { until } from "../../support/lab/command.ts";
 import { createNamespace, enterNamespaces } from "../../support/namespace.ts";
 
 enterNamespaces(import.meta.url);
-
-const NOFILE = 7;
-const library = koffi.load(null);
-const setrlimit = library.func("int setrlimit(int, uint64_t *)");
-const getrlimit = library.func("int getrlimit(int, _Out_ uint64_t *)");
 
 /** Sockets that this process has open, as the kernel names them. */
 function openSockets(): string[] {
@@ -28,18 +23,6 @@ function openSockets(): string[] {
     }
   });
   return files.filter((file) => file.startsWith("socket:"));
-}
-
-/** Does the work while no descriptor may get a number of `limit` or above. */
-function within<Result>(limit: number, work: () => Result): Result {
-  const before = new BigUint64Array(2);
-  assert.equal(getrlimit(NOFILE, before), 0);
-  assert.equal(setrlimit(NOFILE, BigUint64Array.of(BigInt(limit), before[1] ?? 0n)), 0);
-  try {
-    return work();
-  } finally {
-    assert.equal(setrlimit(NOFILE, before), 0);
-  }
 }
 
 /** Takes every free number of a descriptor up to the highest that is in use. @returns the first that is free then */

@@ -117,7 +117,8 @@ class WatchedFolder implements SandboxFolder {
       if (!this.#watch.isCurrent()) this.#subscribe();
     });
     const present = new Set(namesIn(this.#options.folder));
-    for (const name of this.#reported.keys()) if (!present.has(name)) this.#drop(name);
+    for (const name of this.#reported.keys())
+      if (!present.has(name) && !this.#isStillThere(name)) this.#drop(name);
     for (const name of present) this.#attempt(() => this.#look(name, "once"));
     this.lookNow();
   }
@@ -128,6 +129,7 @@ class WatchedFolder implements SandboxFolder {
     const path = join(this.#options.folder, name);
     const fd = this.#attempt(() => openNamespace(path));
     const inode = fd === undefined ? undefined : namespaceInode(fd);
+    if (fd === undefined && this.#isStillThere(name)) return;
     if (this.#reported.get(name) !== inode) this.#drop(name);
     if (fd === undefined || inode === undefined) {
       if (otherwise === "retry") this.#retries.add(name);
@@ -147,6 +149,12 @@ class WatchedFolder implements SandboxFolder {
     const inode = inodeOf(join(this.#options.folder, name));
     if (inode === NO_INODE) this.#unseen.resolve(name, "gone");
     else if (this.#reported.get(name) !== inode) this.#look(name, "retry");
+  }
+
+  /** Whether what was reported is under its name: known without a descriptor, for want of which it cannot be opened or listed. */
+  #isStillThere(name: string): boolean {
+    const inode = this.#reported.get(name);
+    return inode !== undefined && inode === this.#attempt(() => inodeOf(join(this.#options.folder, name)));
   }
 
   #drop(name: string): void {
