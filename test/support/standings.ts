@@ -26,12 +26,15 @@ export function standingsOf(
     sets,
     own,
     lost = () => undefined,
+    ownerOf = () => undefined,
     keepChecksums = () => true,
     onProblem = assert.fail,
   }: Pick<StandingsOptions, "sets"> &
     Pick<AddressOwners, "own"> &
     Partial<
-      Pick<AddressOwners, "lost"> & Pick<StandingsOptions, "onProblem"> & Pick<SandboxView, "keepChecksums">
+      Pick<AddressOwners, "lost" | "ownerOf"> &
+        Pick<StandingsOptions, "onProblem"> &
+        Pick<SandboxView, "keepChecksums">
     >,
 ): Standings {
   const picture: Picture = {
@@ -61,7 +64,7 @@ export function standingsOf(
       mayMakeInterfaces: () => true,
       listedAtMs: monotonicMs,
     },
-    owners: { own, lost, ownerOf: () => undefined },
+    owners: { own, lost, ownerOf },
     found: {
       isComplete: () => true,
       mayBeThere: () => false,

@@ -25,7 +25,7 @@ import type { StandingsOptions } from "./standing-options.ts";
 export interface Standings {
   /** To be told before it is asked about. @param namespaceFd stays open until gone() */
   appear(sandbox: string, namespaceFd: number): void;
-  /** To be called once all that are there have appeared. */
+  /** To be called once all that can be seen have appeared; others take over theirs as they appear. */
   takeOverPorts(): void;
   /**
    * Demands of the kernel what follows for a sandbox with these addresses, and says where it stands. What that closes is
@@ -86,6 +86,10 @@ class KernelStandings implements Standings {
   readonly #senders: Senders;
   readonly #foreign: ForeignInterfaces;
   readonly #strangeBridges = new StrangeBridges();
+  /** Those that have appeared, also where they could not be opened. */
+  readonly #there = new Set<string>();
+  /** From takeOverPorts() on. */
+  #areAllThere = false;
   /** By sandbox, until commit(): what it demanded last. */
   #demands = new Map<string, Demand>();
   /** From settlePorts() on. */
@@ -125,17 +129,14 @@ class KernelStandings implements Standings {
   }
 
   appear(sandbox: string, namespaceFd: number): void {
+    this.#there.add(sandbox);
     this.#ports.appear(sandbox, namespaceFd);
+    if (this.#areAllThere) this.#adoptPortsOf((owner) => owner === sandbox);
   }
 
-  /** Who has moved an interface elsewhere is known by what an earlier run let in by its port. */
   takeOverPorts(): void {
-    const { owners, found } = this.#options;
-    for (const [index, addresses] of this.#guards.inherited()) {
-      const [owner, another] = new Set(addresses.flatMap((address) => owners.ownerOf(address) ?? []));
-      if (owner !== undefined && another === undefined && found.mayBeThere(owner))
-        this.#ports.adopt(index, owner);
-    }
+    this.#areAllThere = true;
+    this.#adoptPortsOf((owner) => this.#there.has(owner));
   }
 
   enforce(sandbox: string, found: FoundInside): Standing {
@@ -201,6 +202,7 @@ class KernelStandings implements Standings {
   /** What the kernel refuses of it, as without a set, leaves nothing else of it behind. */
   gone(sandbox: string): void {
     let handover: Handover = { released: [], heirs: new Set() };
+    this.#there.delete(sandbox);
     const steps = [
       () => this.#guardedEntries.put(sandbox, []),
       () => this.#cutOff.put(sandbox, []),
@@ -271,6 +273,15 @@ class KernelStandings implements Standings {
   close(): void {
     this.#settling?.close();
     this.#guards.close();
+  }
+
+  /** Who has moved an interface elsewhere is known by what an earlier run let in by its port. */
+  #adoptPortsOf(isMeant: (owner: string) => boolean): void {
+    const { owners } = this.#options;
+    for (const [index, addresses] of this.#guards.inherited()) {
+      const [owner, another] = new Set(addresses.flatMap((address) => owners.ownerOf(address) ?? []));
+      if (owner !== undefined && another === undefined && isMeant(owner)) this.#ports.adopt(index, owner);
+    }
   }
 
   #healCutOff(): void {

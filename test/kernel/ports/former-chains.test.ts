@@ -20,6 +20,7 @@ import {
   startPlane,
 } from "../../support/sandbox-plane.ts";
 import { watchSenders } from "../../support/seen-senders.ts";
+import { standingsOf } from "../../support/standings.ts";
 
 enterNamespaces(import.meta.url);
 
@@ -122,6 +123,30 @@ test("so it is by the port of one that is no sandbox of the engine's any more", 
   await comesToBeHeir(t);
   assert.deepEqual(former.lets(...kept, ...passed), kept);
 });
+
+for (const [what, comesFirst] of [
+  ["that cannot be opened yet", true],
+  ["that is seen later", false],
+] as const)
+  test(`the port of an interface that was moved is still that of its sandbox, also of one ${what}`, (t) => {
+    const mover = boxOf(t, "mover", "198.19.1.31");
+    leaveOf(mover, ["198.19.1.31"], []);
+    const elsewhere = createNamespace("elsewhere");
+    t.after(() => run("ip", "netns", "del", elsewhere.name));
+    mover.run("ip", "link", "set", "eth0", "netns", elsewhere.path);
+    const standings = standingsOf(t, {
+      sets: wall.sets,
+      own: (addresses) => addresses,
+      ownerOf: () => mover.name,
+    });
+    if (comesFirst) standings.appear(mover.name, mover.fd);
+    standings.takeOverPorts();
+    if (!comesFirst) standings.appear(mover.name, mover.fd);
+    assert.deepEqual(
+      standings.portsOf(mover.name).map(({ name }) => name),
+      ["mover-eth0"],
+    );
+  });
 
 test("a link-local address that has passed on, while it is not known where its former holder stands", async (t) => {
   const { plane } = await startPlane(t);
