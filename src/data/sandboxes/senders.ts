@@ -50,6 +50,8 @@ export class Senders {
   readonly #options: SendersOptions;
   readonly #claims = new AddressClaims();
   readonly #linkLocals: LinkLocalOwners;
+  /** Who was refused something because an earlier run knew it to be another's, by that other. */
+  readonly #waiting = new Map<string, Set<string>>();
 
   constructor(options: SendersOptions) {
     this.#options = options;
@@ -76,15 +78,31 @@ export class Senders {
 
   gone(sandbox: string): Handover {
     const heirs = this.#linkLocals.gone(sandbox);
-    return this.#handOver(sandbox, this.#claims.gone(sandbox), heirs);
+    const handover = this.#handOver(sandbox, this.#claims.gone(sandbox), heirs);
+    this.#waiting.delete(sandbox);
+    return handover;
   }
 
   /** Others may have on what is free now, such as floating addresses. */
   #handOver(sandbox: string, released: readonly IpAddress[], linkLocalHeirs: ReadonlySet<string>): Handover {
     const { holdersOf } = this.#options;
-    const heirs = new Set([...linkLocalHeirs, ...released.flatMap((address) => [...holdersOf(address)])]);
+    const holders = released.flatMap((address) => [...holdersOf(address)]);
+    const heirs = new Set([...linkLocalHeirs, ...holders, ...this.#takeWaiting(sandbox)]);
     heirs.delete(sandbox);
     return { released, heirs };
+  }
+
+  /** Those that waited until this one was looked at. */
+  #takeWaiting(sandbox: string): ReadonlySet<string> {
+    const waiting = this.#waiting.get(sandbox);
+    if (waiting === undefined || this.#keepsWhatItHad(sandbox)) return new Set();
+    this.#waiting.delete(sandbox);
+    return waiting;
+  }
+
+  #waitFor(before: string, sandbox: string): void {
+    if (before === sandbox) return;
+    this.#waiting.set(before, (this.#waiting.get(before) ?? new Set()).add(sandbox));
   }
 
   /** The engine tells late, that a container is there and that it is gone: who has an address on counts as well. */
@@ -95,7 +113,7 @@ export class Senders {
     const holders = holdersOf(address);
     // What the engine gave, and what is on no more, is another's that has it on.
     if (!isOn && isRead(sandbox) && holders.size > 0) return false;
-    const owner = this.#ownerOf(address);
+    const owner = this.#ownerOf(address, sandbox);
     return owner === undefined || owner === sandbox || (isOn && this.#hasTakenOff(owner, address));
   }
 
@@ -115,10 +133,14 @@ export class Senders {
     return this.#claims.ownerOf(address) === owner && isRead(owner) && !holdersOf(address).has(owner);
   }
 
-  #ownerOf(address: IpAddress): string | undefined {
+  /** @param sandbox the one that wants it: where an earlier run's owner keeps it, it waits for that one */
+  #ownerOf(address: IpAddress, sandbox: string): string | undefined {
     const claimed = this.#claims.ownerOf(address);
-    const before = claimed === undefined ? this.#options.ownerOf(address) : undefined;
-    return before !== undefined && this.#keepsWhatItHad(before) ? before : claimed;
+    if (claimed !== undefined) return claimed;
+    const before = this.#options.ownerOf(address);
+    if (before === undefined || !this.#keepsWhatItHad(before)) return undefined;
+    this.#waitFor(before, sandbox);
+    return before;
   }
 
   /**
@@ -136,7 +158,9 @@ export class Senders {
     const { isHosts, linkLocalBefore } = this.#options;
     if (isHosts(address)) return true;
     const before = linkLocalBefore(address, bridge);
-    return before.some((each) => each !== sandbox && this.#keepsWhatItHad(each));
+    const owners = before.filter((each) => each !== sandbox && this.#keepsWhatItHad(each));
+    for (const each of owners) if (each !== undefined) this.#waitFor(each, sandbox);
+    return owners.length > 0;
   }
 }
 

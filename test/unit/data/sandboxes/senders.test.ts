@@ -38,6 +38,8 @@ interface World {
   /** Whose the link-local one was then. */
   readonly linkLocalBefore?: readonly (string | undefined)[];
   readonly isThere?: boolean;
+  /** One that wants no address, whatever it may have. */
+  readonly wantsNothing?: string;
   /** Whether the addresses of `other` were read. */
   readonly isRead?: boolean;
 }
@@ -48,13 +50,12 @@ function start(world: World = {}): Senders {
     holders = ["box", "other"],
     ownerBefore,
     isThere = true,
-    isRead = true,
     linkLocalBefore = [],
     onBridge = [],
   } = world;
   const index = {
-    sendersOf: (_asker: unknown, _bridges: unknown, mayClaim: (address: IpAddress) => boolean) =>
-      [own, shared].filter(mayClaim),
+    sendersOf: ({ sandbox }: typeof box, _bridges: unknown, mayClaim: (address: IpAddress) => boolean) =>
+      sandbox === world.wantsNothing ? [] : [own, shared].filter(mayClaim),
     isBlank: world.isBlank === true,
     givenTo: (address: IpAddress) => (address === shared ? { sandbox: givenTo, bridge: "br-1" } : undefined),
   } as unknown as ReturnType<SendersOptions["indexNow"]>;
@@ -65,7 +66,7 @@ function start(world: World = {}): Senders {
     ownerOf: (address) => (address === shared ? ownerBefore : undefined),
     linkLocalBefore: () => linkLocalBefore,
     mayBeThere: (sandbox) => (sandbox === undefined ? world.isThere === true : isThere),
-    isRead: (sandbox) => sandbox === "box" || isRead,
+    isRead: (sandbox) => sandbox === "box" || (world.isRead ?? true),
     isHosts: () => false,
   });
 }
@@ -151,6 +152,23 @@ test("what an earlier run knew to be another's is kept for it until it was looke
   assert.deepEqual(sendersOf(start({ ownerBefore: "other", isThere: false }), box), [own, shared]);
   const looked = start({ ownerBefore: "other", givenTo: "box", holders: ["box"] });
   assert.deepEqual(sendersOf(looked, box), [own, shared]);
+});
+
+test("who waited for one that an earlier run knew is judged anew as soon as that one was read, and not before", () => {
+  const world = { holders: ["box"], ownerBefore: "other", linkLocalBefore: ["other"] };
+  const known = { ...world, wantsNothing: "other", isRead: false };
+  const senders = start(known);
+  const heirs = (): readonly string[] => [...senders.claim(other, port, nothing).heirs];
+  const gotten = (): unknown => {
+    const { senders: addresses, linkLocal: locals } = senders.claim(box, port, found);
+    return [addresses, locals.get("br-1")];
+  };
+  // Before anything of it was read.
+  assert.deepEqual([gotten(), heirs(), gotten(), heirs()], [[[own], []], ["box"], [[own], []], []]);
+  known.isRead = true;
+  assert.deepEqual(heirs(), ["box"]);
+  assert.deepEqual(gotten(), [[own, shared], [linkLocal]]);
+  assert.deepEqual(heirs(), []);
 });
 
 test("and until the engine has told of something, as long as it is on a network", () => {
