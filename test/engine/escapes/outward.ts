@@ -64,6 +64,7 @@ export const shapes: Section = {
       name: "large fragments, of a granted address until their destination is filled in on the way out",
       attempt: "lookup('www.example.com')\nfilled_in('203.0.113.11', '203.0.113.66')",
       ...wire,
+      dependsOnKernel: true,
     },
     {
       name: "a last fragment without its first",

@@ -83,6 +83,8 @@ export interface Claim {
   readonly guarded?: Expected | Readonly<Record<EngineKind, Expected>>;
   /** Why it gets out nowhere, not even without Dockerwall. Anything else must be open before, on every engine. */
   readonly closedAnyway?: string;
+  /** Some kernels let it out nowhere themselves. On these nothing is shown, and the document keeps what another one showed. */
+  readonly dependsOnKernel?: true;
 }
 
 /** A claim that is tried by an attempt. */
