@@ -49,15 +49,17 @@ export class WallHealing {
   #problem: unknown;
   /** When rules that decide were last put right, as often as makes a rival. */
   #putRightAtMs: readonly number[] = [];
-  /** Whether the rules that we want now have been installed: any difference since then is a change by other software. */
-  #isInstalled = false;
+  /** How often we have wanted other rules. */
+  #wanted = 0;
+  /** Which of them have been installed: once those of now are, any difference is a change by other software. */
+  #installed: number | undefined;
 
   constructor(options: HealingOptions) {
     this.#options = options;
   }
 
   get isInstalled(): boolean {
-    return this.#isInstalled;
+    return this.#installed === this.#wanted;
   }
 
   /** Resolves when the rules have been compared and put right; never rejects. */
@@ -73,7 +75,7 @@ export class WallHealing {
 
   /** The same for rules that are others now by our own decision; never rejects. */
   installOthers(): Promise<void> {
-    this.#isInstalled = false;
+    this.#wanted++;
     return this.heal();
   }
 
@@ -85,9 +87,11 @@ export class WallHealing {
     const { wall, reporter, mayWork, onInstalled } = this.#options;
     if (!mayWork()) return;
     this.#problem = undefined;
+    // What it installs are the rules of now: others may be wanted before it is done.
+    const wanted = this.#wanted;
     const changed = await wall.applyRules();
-    this.#notePutRight(this.#isInstalled ? changed : []);
-    this.#isInstalled = true;
+    this.#notePutRight(this.#installed === wanted ? changed : []);
+    this.#installed = wanted;
     onInstalled();
     reporter.clearProblem("rules");
   }

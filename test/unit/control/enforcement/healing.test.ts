@@ -8,6 +8,8 @@ import type { ChangedRules } from "../../../../src/edge/kernel/firewall.ts";
 let happened: string[];
 let changed: readonly ChangedRules[] | Error;
 let mayWork: boolean;
+/** Rules are not compared before it is over. */
+let busy: Promise<void> | undefined;
 let healing: WallHealing;
 let nowMs: number;
 
@@ -15,10 +17,12 @@ beforeEach(() => {
   happened = [];
   changed = ([4, 6] as const).map((family) => ({ family, tables: ["raw"] }));
   mayWork = true;
+  busy = undefined;
   nowMs = 0;
   healing = new WallHealing({
     wall: {
       applyRules: async () => {
+        await busy;
         if (changed instanceof Error) throw changed;
         return changed;
       },
@@ -58,6 +62,24 @@ describe("rules that differ", () => {
     changed = [];
     await healing.install();
     assert.deepEqual(happened, ["installed", "rules are well"]);
+  });
+
+  it("that are wanted while earlier ones are installed are not installed with these", async () => {
+    await healing.install();
+    happened = [];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    busy = promise;
+    const earlier = healing.heal();
+    const later = healing.installOthers();
+    resolve();
+    await earlier;
+    assert.equal(healing.isInstalled, false);
+    changed = new Error("refused");
+    await later;
+    assert.equal(healing.isInstalled, false);
+    changed = [];
+    await healing.heal();
+    assert.equal(healing.isInstalled, true);
   });
 
   it("are left alone while the wall is not ours", async () => {
