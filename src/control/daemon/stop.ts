@@ -3,6 +3,7 @@
 import { setTimeout } from "node:timers/promises";
 import { isGuardedInUse } from "../../core/classify/in-use.ts";
 import { isGone, isInForce } from "../../core/model/state.ts";
+import type { Network } from "../../core/model/topology.ts";
 import type { Log } from "../../edge/host/log.ts";
 import { messageOf } from "../../errors.ts";
 import type { DaemonParts } from "./parts/parts.ts";
@@ -20,17 +21,17 @@ export async function stop(parts: DaemonParts, takeDown: TakeDown): Promise<void
   const { acting, config, enforcement, lifecycle, log, nextEngine } = parts;
   // Who ends us may be an engine that is about to start containers.
   await nextEngine.hold();
-  const mayLift = config.hold && isInForce(lifecycle.state) && (await isNobodyGuarded(parts));
+  const isUnused = config.hold && isInForce(lifecycle.state) ? await nobodyGuarded(parts) : () => false;
   // Who is uninstalling is let finish: half of it would be worse than either.
   const left = await takeDown.settled();
   const isUninstall = isGone(lifecycle.state);
-  const lifts = mayLift && !isUninstall;
   // Nobody would wait for an uninstall that began now.
   lifecycle.become("stopping");
   if (!isUninstall) await keepLookups(parts);
   acting.dispose();
   await enforcement.idle();
-  const lifted = lifts && (await liftHold(parts));
+  // A container may have started since it was read: by what the engine has told until now.
+  const lifted = !isUninstall && isUnused() && (await liftHold(parts));
   if (isUninstall) tellUninstalled(log, left);
   else if (lifted)
     log.info("stopped; nobody is guarded, so new networks are not held; the kernel keeps the rules");
@@ -67,12 +68,15 @@ async function liftHold({ wall, log }: Pick<DaemonParts, "wall" | "log">): Promi
   }
 }
 
-/** By the engine's word of now, and once the sets are at it: when that is not so in time, a container may be. */
-async function isNobodyGuarded({
+/**
+ * By the engine's word of now, and once the sets are at it: when that is not so in time, a container may be guarded.
+ * @returns whether nobody is on a guarded network, or on one that the engine has told of since, by all it has told then
+ */
+async function nobodyGuarded({
   inventory,
   enforcement,
   host,
-}: Pick<DaemonParts, "inventory" | "enforcement" | "host">): Promise<boolean> {
+}: Pick<DaemonParts, "inventory" | "enforcement" | "host">): Promise<() => boolean> {
   // What is read now may be read while a round is under way, and no other begins once we are stopping.
   const asked = inventory
     .refresh()
@@ -82,6 +86,16 @@ async function isNobodyGuarded({
       () => false,
     );
   const isRead = await Promise.race([asked, setTimeout(lastReadingMs, false)]);
-  const guarded = new Set(enforcement.classification()?.guarded.flatMap(({ id, name }) => [id, name]));
-  return isRead && !isGuardedInUse(inventory.current(), guarded, host.ownContainer);
+  const guarded = new Set(enforcement.classification()?.guarded.flatMap(namesOf));
+  const known = new Set(inventory.current().networks.map(({ id }) => id));
+  return () => {
+    const topology = inventory.current();
+    const since = topology.networks.filter(({ id }) => !known.has(id)).flatMap(namesOf);
+    return isRead && !isGuardedInUse(topology, new Set([...guarded, ...since]), host.ownContainer);
+  };
+}
+
+/** A container is configured for a network by either. */
+function namesOf({ id, name }: Pick<Network, "id" | "name">): readonly string[] {
+  return [id, name];
 }

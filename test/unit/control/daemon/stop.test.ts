@@ -3,9 +3,18 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import type { DaemonParts } from "../../../../src/control/daemon/parts/parts.ts";
+import { stop } from "../../../../src/control/daemon/stop.ts";
+import { createLifecycle } from "../../../../src/control/lifecycle.ts";
+import type { Container, Topology } from "../../../../src/core/model/topology.ts";
+import { createLog } from "../../../../src/edge/host/log.ts";
 import { startDaemon } from "../../../support/sequence/daemon.ts";
 import { createHost } from "../../../support/sequence/host.ts";
 import { createKernel } from "../../../support/sequence/kernel.ts";
+import { bridgeNetwork, runningContainer } from "../../../support/topologies.ts";
+
+/** A container that runs on a network. */
+const onNetwork = (id: string): Container => runningContainer("web", id, "198.18.1.2");
 
 const held = /-i br-\+ -m set ! --match-set dockerwall-open4 src,src .*-j DROP/;
 
@@ -37,6 +46,56 @@ describe("the hold on new bridges", () => {
       assert.equal(held.test(kernel.rules.text(4)), isHeld);
       const guarded = kernel.sets.list("dockerwall-guarded4");
       assert.equal(guarded.length, label === undefined ? 0 : 1, "its set is filled in any case");
+    });
+  }
+
+  const late: readonly [what: string, container: Container | undefined, isHeld: boolean][] = [
+    ["is lifted where nobody starts while the daemon ends", undefined, false],
+    ["is lifted for a container on an open network that starts meanwhile", onNetwork("open"), false],
+    ["stays for a container on a guarded network that starts meanwhile", onNetwork("guarded"), true],
+    ["stays for a container on a network that is made meanwhile", onNetwork("new"), true],
+  ];
+  for (const [what, container, isHeld] of late) {
+    it(what, async () => {
+      const [open, guarded, made] = ["open", "guarded", "new"].map((id) => bridgeNetwork(id));
+      assert.ok(open !== undefined && guarded !== undefined && made !== undefined);
+      let topology: Topology = { networks: [open, guarded], containers: [] };
+      let isLifted = false;
+      const lifecycle = createLifecycle(
+        () => undefined,
+        () => 0,
+      );
+      lifecycle.become("enforcing");
+      const parts: unknown = {
+        acting: new DisposableStack(),
+        config: { hold: true },
+        dataPlane: { current: () => undefined },
+        enforcement: {
+          decideAnew: async () => undefined,
+          classification: () => ({ guarded: [guarded] }),
+          idle: async () => undefined,
+        },
+        history: { keep: () => undefined },
+        host: { ownContainer: undefined },
+        inventory: { refresh: async () => undefined, current: () => topology },
+        lifecycle,
+        log: createLog("error"),
+        nextEngine: { hold: async () => undefined },
+        wall: {
+          async liftHold() {
+            isLifted = true;
+          },
+        },
+      };
+      await stop(parts as DaemonParts, {
+        begin: async () => undefined,
+        async settled() {
+          if (container !== undefined)
+            topology = { networks: [open, guarded, made], containers: [container] };
+          return undefined;
+        },
+      });
+      assert.equal(isLifted, !isHeld);
     });
   }
 });
