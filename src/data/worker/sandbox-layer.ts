@@ -85,9 +85,10 @@ export class SandboxLayer {
     this.#standings.retain((sandbox) => this.addressesOf(sandbox) !== undefined);
   }
 
-  /** More has been read: those that were undecided may stand somewhere now. */
+  /** More has been read: those that were undecided may stand somewhere now, and it may be certain what others are granted. */
   useReadings(): void {
     if (this.#parts.pending.hasUndecided) this.#sandboxes?.reclassify();
+    else this.#sandboxes?.reclassifyUnsettled();
     this.#unsettled?.judge();
   }
 

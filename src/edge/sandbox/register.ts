@@ -45,6 +45,11 @@ export class SandboxRegister {
     return [...this.#sandboxes.values()];
   }
 
+  /** Guarded ones of which a list of their own, which is not known yet, may decide otherwise. */
+  unsettled(): readonly Sandbox[] {
+    return this.values().filter(({ standing }) => standing.kind === "guarded" && !standing.settled);
+  }
+
   isLive(sandbox: Sandbox): boolean {
     return this.#sandboxes.get(sandbox.name) === sandbox;
   }

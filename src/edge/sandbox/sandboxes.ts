@@ -31,6 +31,8 @@ export interface Sandboxes {
   holdersOf(address: IpAddress): ReadonlySet<string>;
   /** To be called when what `enforce` makes of all may have changed. */
   reclassify(): void;
+  /** The same of guarded ones of which it was not certain yet what may be granted to them. */
+  reclassifyUnsettled(): void;
   /** The same for some. */
   judge(names: readonly string[]): void;
   /** Whether it belongs to another user namespace than ours. */
@@ -101,6 +103,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     isRead: (name) => register.get(name)?.found.isWhole === true,
     holdersOf: (address) => holders.of(address),
     reclassify: () => classification.settle(register.values()),
+    reclassifyUnsettled: () => classification.settle(register.unsettled()),
     judge: (names) => classification.settle(names.flatMap((name) => register.get(name) ?? [])),
     hasOwnUsers: (name) => ifThere(name, ({ namespaceFd }) => isOfOtherUsers(namespaceFd)) === true,
     cutInside: (name, cut) => ifThere(name, (sandbox) => cutSandbox(sandbox, cut)),

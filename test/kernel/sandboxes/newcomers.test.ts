@@ -11,6 +11,7 @@ import * as libc from "../../../src/edge/kernel/libc.ts";
 import { monotonicMs } from "../../../src/edge/kernel/monotonic.ts";
 import { withNamespace } from "../../../src/edge/kernel/netns.ts";
 import { askInSandbox } from "../../../src/edge/sandbox/lookups/relay.ts";
+import { decodeMessage, plainName, rawMessage, rawQuestion } from "../../support/dns-bytes.ts";
 import { until } from "../../support/lab/command.ts";
 import { createNamespace, enterNamespaces, run, type TestNamespace } from "../../support/namespace.ts";
 import { app, containerOf, join, makeBridges, plain, post, startPlane } from "../../support/sandbox-plane.ts";
@@ -49,6 +50,29 @@ function sends(box: TestNamespace, address: string): boolean {
     return false;
   }
 }
+
+test("a question of one that the engine has not told of is decided by the list that follows, though nothing else changes", async (t) => {
+  const { plane } = await startPlane(t);
+  await post(plane, []);
+  const box = createNamespace("unheard");
+  // What IPv6 does to its addresses a moment later has it judged again.
+  box.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1");
+  join(box, "eth0", "198.19.1.7/24");
+  await until("it to be guarded", 3_000, () => (sends(box, "198.19.1.9") ? true : undefined));
+  let answer: Uint8Array | undefined;
+  const question = rawMessage({ body: [rawQuestion(plainName("www.example.org"))] });
+  const asked = askInSandbox(box.fd, question).then((message) => {
+    answer = message;
+  });
+  // What is still not certain when its time is over is denied, too: that is later.
+  await until("an answer", 1_500, () => {
+    plane.tellReadings({ listedAtMs: monotonicMs(), readAtMs: new Map() });
+    return answer;
+  });
+  await asked;
+  assert.equal(decodeMessage(answer ?? assert.fail()).rcode, "NXDOMAIN");
+  run("ip", "netns", "del", "unheard");
+});
 
 test("a guarded sandbox is guarded on a second network before anything leaves by it", async (t) => {
   const { plane } = await startPlane(t);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Standing } from "../../../../src/core/askers/standing.ts";
 import { SandboxRegister } from "../../../../src/edge/sandbox/register.ts";
 import type { Sandbox } from "../../../../src/edge/sandbox/sandbox.ts";
 
@@ -83,4 +84,21 @@ describe("what was decided and is not in force", () => {
     );
     assert.ok(last().problem?.endsWith(owed));
   });
+});
+
+it("those are unsettled of which a list may decide otherwise", () => {
+  const { register } = setUp();
+  const guarded = { kind: "guarded", memberships: [], mayLose: true } as const;
+  const standings: readonly Standing[] = [
+    { ...guarded, settled: false },
+    { ...guarded, settled: true },
+    { kind: "open" },
+    { kind: "unknown" },
+  ];
+  for (const [index, standing] of standings.entries())
+    register.add({ ...sandbox(`box${index}`, true), standing });
+  assert.deepEqual(
+    register.unsettled().map(({ name }) => name),
+    ["box0"],
+  );
 });
