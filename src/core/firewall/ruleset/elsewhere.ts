@@ -5,7 +5,7 @@
 // host's other bridges may overlap with those of networks.
 
 import { chainNames as chain, connectionMark, heldPrefix, setNames } from "../names.ts";
-import { inSet, inState, isAnswer, type Match, notInSet } from "../rules/match.ts";
+import { fromInterface, inSet, inState, isAnswer, type Match, notInSet } from "../rules/match.ts";
 import { type Rule, rule } from "../rules/table.ts";
 import { drop, goTo, type Target } from "../rules/target.ts";
 import type { RulesetInput } from "./options.ts";
@@ -76,16 +76,23 @@ export function flowsPastNeighbours({ sets }: RulesetInput): Rule[] {
   ];
 }
 
+/** Docker's own bridges: those of networks that are not named otherwise, and the default one. */
+const dockers = [`${heldPrefix}+`, "docker0"].map(fromInterface);
+
 /**
  * For raw. The host would answer a guarded container that has sent it nothing: by a flow of its own, where the answer
  * leaves late, or from another address or port than it was asked at, and in that flow the container may answer the host.
- * What goes anywhere else may be of another bridge with the same range.
+ * What goes anywhere else may be of another bridge with the same range, and what comes by other devices, of a VPN or of
+ * another software's bridge, may be led back by rules that no packet tells of here.
  */
-export function towardsHost({ sets }: RulesetInput): Rule {
-  return rule(
-    "under an address of a network, not from there",
-    [inSet(sets.ranges, "src"), { kind: "reverse-path", not: true }, { kind: "local-destination" }],
-    drop,
+export function towardsHost({ sets }: RulesetInput): Rule[] {
+  const forged: readonly Match[] = [
+    inSet(sets.ranges, "src"),
+    { kind: "reverse-path", not: true },
+    { kind: "local-destination" },
+  ];
+  return dockers.map((bridge) =>
+    rule("under an address of a network, not from there", [bridge, ...forged], drop),
   );
 }
 

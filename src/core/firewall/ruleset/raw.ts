@@ -84,7 +84,7 @@ function guardedRules(input: RulesetInput): Rule[] {
 /** What is from no address of a guarded container. */
 function elsewhereRules(input: RulesetInput): Rule[] {
   return [
-    towardsHost(input),
+    ...towardsHost(input),
     // Nothing else is in that set, and what comes from outside need not be looked up.
     rule("not guarded", [fromHeldBridge, inSet(input.sets.open, "src,src")], returnIt),
     ...linkLocalRules(input),
