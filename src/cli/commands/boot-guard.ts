@@ -21,6 +21,7 @@ export const command: Command = {
     "Until the daemon runs, no container on a bridge network reaches anything, guarded or not.",
     "From each start of the engine until the daemon runs, the lookups of docker.service fail as well, for containers and for its own pulls by name. This needs cgroup v2; without it, the unit says so. The host's own lookups do not fail.",
     "Replies to the host's own connections pass. A bridge that is the host's way out is not held, nor is what is no bridge (a VLAN named br-lan.10): print the unit on that host.",
+    "Print it over an older one in two steps, to another file and then by mv: an empty unit keeps Docker from starting. Do not stop or restart the unit: Docker would go with it.",
     "Docker does not start if the unit fails. A kernel without IPv6 is no failure.",
     "With --sets, the command prints a unit for hosts whose saved rules include Dockerwall's (doctor says so). As /etc/systemd/system/dockerwall-sets.service, it creates the sets of these rules before the rules are loaded.",
   ].join("\n"),

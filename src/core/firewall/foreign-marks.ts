@@ -1,6 +1,7 @@
-// Rules of other software that write our bits of the marks. They open nothing: a stamp counts only for a flow that has
-// passed our rules before, and flows are cut by address. But flows lose their stamp and end with their lease, or
-// packets count as denied. Found in the output of iptables-save.
+// Rules of other software that write our bits of the marks. The stamp of an admitted flow opens nothing by itself: it counts
+// only for a flow that has passed our rules before, and flows are cut by address. But flows lose their stamp and end with
+// their lease, or packets count as denied; and a flow that began where nobody judges it is believed once it has lost the
+// stamp that says so. Found in the output of iptables-save.
 
 import { chainNames, connectionMark, packetMarkMask, unsettledMark } from "./names.ts";
 
@@ -57,5 +58,7 @@ function optionBits(line: string, name: "ctmask" | "nfmask"): number {
 
 /** What is to be said about one. */
 export function renderForeignMark({ rule, writes, bits }: ForeignMark): string {
-  return `a rule of other software overwrites bits 0x${bits.toString(16)} of the ${writes}, which Dockerwall uses: ${rule}; give it a mask without them`;
+  const opens = writes === "connection mark" && (bits & connectionMark.elsewhere) !== 0;
+  const lost = opens ? ", so that flows which others have begun under guarded addresses may be believed" : "";
+  return `a rule of other software overwrites bits 0x${bits.toString(16)} of the ${writes}, which Dockerwall uses${lost}: ${rule}; give it a mask without them`;
 }

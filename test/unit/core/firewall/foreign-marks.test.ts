@@ -46,6 +46,16 @@ for (const [rule, writes, bits] of found)
     );
   });
 
+test("says what the loss of a stamp opens, and of which", () => {
+  const told = (rule: string): string =>
+    findForeignMarks(`*mangle\n${rule}\nCOMMIT\n`).map(renderForeignMark).join();
+  const opens = /begun under guarded addresses/;
+  assert.match(told("-A POSTROUTING -j CONNMARK --save-mark --nfmask 0xffffffff --ctmask 0xffffffff"), opens);
+  assert.match(told("-A POSTROUTING -j CONNMARK --set-xmark 0x0/0x8000000"), opens);
+  assert.doesNotMatch(told("-A POSTROUTING -j CONNMARK --set-xmark 0x0/0x1000000"), opens);
+  assert.doesNotMatch(told("-A PREROUTING -j MARK --set-xmark 0x0/0x8000000"), opens);
+});
+
 test("the mark of a new port is overwritten in raw only", () => {
   const rule = "-A cali-PREROUTING -j MARK --set-xmark 0x0/0x80000000";
   const bitsIn = (table: string): readonly number[] =>
