@@ -1,4 +1,4 @@
-// Standings of sandboxes by themselves, without the rest of a data plane: for kernel tests.
+// Standings of sandboxes by themselves, without the rest of a data plane.
 
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
@@ -12,46 +12,60 @@ import type {
   StandingsOptions,
 } from "../../src/data/sandboxes/standing-options.ts";
 import { monotonicMs } from "../../src/edge/kernel/monotonic.ts";
+import { openPortTable, type PortTable } from "../../src/edge/kernel/nftables/host/port-table.ts";
 import type { Readiness } from "../../src/edge/kernel/readiness.ts";
+import { openPorts as openHostPorts } from "../../src/edge/sandbox/ports/ports.ts";
 import { app } from "./sandbox-plane.ts";
 import { unlabelled } from "./topologies.ts";
 
 /** What changes is looked at when it is asked for. */
 const readiness: Readiness = { watch: () => () => undefined, close: () => undefined };
 
-/** By a picture in which the engine has told of nobody. */
+/** In it the engine has told of nobody. */
+const blankPicture: Picture = {
+  topology: { networks: [app], containers: [] },
+  guarded: [{ ...app, lists: [], labels: unlabelled }],
+  services: [],
+  quarantined: [],
+};
+
+export type StandingsWorld = Pick<StandingsOptions, "sets"> &
+  Pick<AddressOwners, "own"> &
+  Partial<
+    Pick<AddressOwners, "lost" | "ownerOf"> &
+      Pick<StandingsOptions, "onProblem" | "onChange"> &
+      Pick<SandboxView, "keepChecksums" | "holdersOf" | "cutInside">
+  > & {
+    /** Ports and table of a kernel that is none; those of the kernel without it. */
+    readonly kernel?: { readonly openPorts: StandingsOptions["openPorts"]; readonly table: PortTable };
+    readonly picture?: Picture;
+  };
+
+const nothing = (): void => undefined;
+
 export function standingsOf(
   t: Pick<TestContext, "after">,
   {
     sets,
     own,
-    lost = () => undefined,
+    lost = nothing,
     ownerOf = () => undefined,
     keepChecksums = () => true,
+    holdersOf = () => new Set(),
+    cutInside = nothing,
     onProblem = assert.fail,
-  }: Pick<StandingsOptions, "sets"> &
-    Pick<AddressOwners, "own"> &
-    Partial<
-      Pick<AddressOwners, "lost" | "ownerOf"> &
-        Pick<StandingsOptions, "onProblem"> &
-        Pick<SandboxView, "keepChecksums">
-    >,
+    onChange = nothing,
+    kernel = { openPorts: openHostPorts, table: openPortTable() },
+    picture = blankPicture,
+  }: StandingsWorld,
 ): Standings {
-  const picture: Picture = {
-    topology: { networks: [app], containers: [] },
-    guarded: [{ ...app, lists: [], labels: unlabelled }],
-    services: [],
-    quarantined: [],
-  };
   const index = new AskerIndex(picture);
   const unknownSandboxes = new UnknownSandboxes(picture);
-  const nobody: ReadonlySet<string> = new Set();
-  const nothing = (): void => undefined;
   const standings = createStandings({
     sets,
     readiness,
-    guardPorts: true,
-    onForeignInterfaces: () => undefined,
+    ...kernel,
+    onForeignInterfaces: nothing,
     engine: {
       indexNow: () => index,
       unknownSandboxesNow: () => unknownSandboxes,
@@ -69,16 +83,16 @@ export function standingsOf(
       isComplete: () => true,
       mayBeThere: () => false,
       isRead: () => true,
-      holdersOf: () => nobody,
+      holdersOf,
       hasOwnUsers: () => false,
       isHosts: () => false,
-      cutInside: nothing,
+      cutInside,
       isCutInside: () => false,
       keepChecksums,
-      giveBackChecksums: () => undefined,
+      giveBackChecksums: nothing,
     },
     nowMs: monotonicMs,
-    onChange: nothing,
+    onChange,
     onSecondPart: nothing,
     onProblem,
   });

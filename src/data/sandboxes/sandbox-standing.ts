@@ -10,9 +10,8 @@ import { StrangeBridges } from "../../core/askers/strange-bridges.ts";
 import type { PortState } from "../../core/askers/unsettled.ts";
 import type { Cut } from "../../core/cut.ts";
 import type { IpAddress } from "../../core/model/address.ts";
-import { openPortTable } from "../../edge/kernel/nftables/host/port-table.ts";
 import type { FoundInside } from "../../edge/sandbox/addresses.ts";
-import { bridgesOf, openPorts, type Port, type Ports } from "../../edge/sandbox/ports/ports.ts";
+import { bridgesOf, type Port, type Ports } from "../../edge/sandbox/ports/ports.ts";
 import { DockerwallError } from "../../errors.ts";
 import { createAttempt, portsOf, SandboxAttempts, type TryFor } from "./attempt.ts";
 import { ForeignInterfaces } from "./foreign-interfaces.ts";
@@ -100,9 +99,9 @@ class KernelStandings implements Standings {
     this.#options = options;
     this.#attempt = createAttempt(onProblem);
     const onGone = (): void => this.#forgetPorts();
-    this.#ports = openPorts({ readiness, onChange: options.onChange, onGone, onProblem });
+    this.#ports = options.openPorts({ readiness, onChange: options.onChange, onGone, onProblem });
     this.#guards = new PortGuards({
-      table: options.guardPorts ? openPortTable() : undefined,
+      table: options.table,
       networkOn: (bridge) => engine.indexNow().networkOn(bridge),
       bridgeOf: (index) => this.#ports.bridgeOf(index),
       cutInside: found.cutInside,

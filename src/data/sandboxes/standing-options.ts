@@ -6,14 +6,17 @@ import type { UnknownSandboxes } from "../../core/askers/unknown-sandboxes.ts";
 import type { IpAddress } from "../../core/model/address.ts";
 import type { Container } from "../../core/model/topology.ts";
 import type { KernelSets } from "../../edge/kernel/ipset/kernel-sets.ts";
+import type { PortTable } from "../../edge/kernel/nftables/host/port-table.ts";
 import type { Readiness } from "../../edge/kernel/readiness.ts";
 import type { PortPair } from "../../edge/sandbox/ports/offload-notes.ts";
+import type { openPorts } from "../../edge/sandbox/ports/ports.ts";
 
 export interface StandingsOptions {
   readonly sets: KernelSets;
   readonly readiness: Readiness;
-  /** Whether what comes in by the ports of the host is guarded there. */
-  readonly guardPorts: boolean;
+  readonly openPorts: typeof openPorts;
+  /** Closed with the standings; undefined where what comes in by the ports of the host is not guarded there. */
+  readonly table: PortTable | undefined;
   readonly engine: EngineView;
   readonly owners: AddressOwners;
   readonly found: SandboxView;

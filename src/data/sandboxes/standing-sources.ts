@@ -2,6 +2,8 @@
 
 import type { IpAddress } from "../../core/model/address.ts";
 import { monotonicMs } from "../../edge/kernel/monotonic.ts";
+import { openPortTable } from "../../edge/kernel/nftables/host/port-table.ts";
+import { openPorts } from "../../edge/sandbox/ports/ports.ts";
 import type { Sandboxes } from "../../edge/sandbox/sandboxes.ts";
 import type { BaseParts } from "../worker/base-parts.ts";
 import { createStandings, type Standings } from "./sandbox-standing.ts";
@@ -14,7 +16,8 @@ export function startStandings(parts: BaseParts, sandboxes: () => Sandboxes | un
   return createStandings({
     sets,
     readiness,
-    guardPorts: settings.guardPorts,
+    openPorts,
+    table: settings.guardPorts ? openPortTable() : undefined,
     engine: {
       indexNow: () => view.index,
       unknownSandboxesNow: () => view.unknownSandboxes,
