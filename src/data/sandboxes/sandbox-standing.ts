@@ -169,10 +169,11 @@ class KernelStandings implements Standings {
     const guarded = isGuarded ? indexNow().guardedAddressesOf(may.senders, bridges) : [];
     if (isKnown) this.#guardedEntries.put(sandbox, guarded);
     const isFilledIn = standing.kind === "open" && !isGuarded ? true : this.#fillIn(asker, its);
-    // What cannot be cut off at its ports is let in by them as little as can be.
-    const letIn = isFilledIn && isCut ? { ...may, senders } : nobody;
-    const accepted = isAlone && this.#guards.put(sandbox, its, letIn, isGuarded);
-    const isInForce = accepted && isFilledIn && isCut;
+    const mayBeLetIn = isFilledIn && isCut;
+    // What cannot be cut off at its ports is let in by them as little as can be, were it on no guarded network.
+    const letIn = mayBeLetIn ? { ...may, senders } : nobody;
+    const accepted = isAlone && this.#guards.put(sandbox, its, letIn, isGuarded || !mayBeLetIn);
+    const isInForce = accepted && mayBeLetIn;
     const state = isInForce && !isUndecided && !unheard ? standing.kind : "unknown";
     this.#demand({ sandbox, its, state, uncut: quarantine === "no" ? may.senders : undefined });
     // By its ports first, and only then by what was granted to it.
