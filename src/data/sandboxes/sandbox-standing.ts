@@ -170,7 +170,7 @@ class KernelStandings implements Standings {
     if (isKnown) this.#guardedEntries.put(sandbox, guarded);
     const isFilledIn = standing.kind === "open" && !isGuarded ? true : this.#fillIn(asker, its);
     const mayBeLetIn = isFilledIn && isCut;
-    // What cannot be cut off at its ports is let in by them as little as can be, were it on no guarded network.
+    // What cannot be cut off is let in by its ports as little as can be, were it on no guarded network.
     const letIn = mayBeLetIn ? { ...may, senders } : nobody;
     const accepted = isAlone && this.#guards.put(sandbox, its, letIn, isGuarded || !mayBeLetIn);
     const isInForce = accepted && mayBeLetIn;
@@ -191,8 +191,7 @@ class KernelStandings implements Standings {
     this.#demands.clear();
     const refused = this.#guards.commit();
     for (const { sandbox, its, uncut } of demands)
-      if (uncut !== undefined)
-        this.#judging.attempt(sandbox, `sandbox ${sandbox}`, () => this.#cut(sandbox, its, uncut, false));
+      if (uncut !== undefined) this.#cut(sandbox, its, uncut, false);
     this.#settle(
       demands.map((each) => (refused.has(each.sandbox) ? { ...each, state: "unknown" as const } : each)),
     );
@@ -331,10 +330,13 @@ class KernelStandings implements Standings {
     return this.#settling !== undefined && kind === "open" && this.#options.engine.isUnheard(asker);
   }
 
-  /** @returns whether all of it was done but for what throws */
+  /** What is refused of it keeps back none of the rest. @returns whether all of it was done */
   #cut(sandbox: string, its: readonly Port[], senders: readonly IpAddress[], cut: boolean): boolean {
-    this.#cutOff.put(sandbox, cut ? senders.map((address) => ({ address })) : []);
-    return this.#guards.cut(sandbox, its, cut);
+    const places = cut ? senders.map((address) => ({ address })) : [];
+    const isListed = this.#judging.attempt(sandbox, `sandbox ${sandbox}`, () =>
+      this.#cutOff.put(sandbox, places),
+    );
+    return this.#guards.cut(sandbox, its, cut) && isListed;
   }
 
   /** What comes by its ports has all that was left to be filled in. @returns false where that is not so */
