@@ -17,7 +17,7 @@ import { createAttempt, portsOf, SandboxAttempts, type TryFor } from "./attempt.
 import { ForeignInterfaces } from "./foreign-interfaces.ts";
 import { PortGuards } from "./port-guards.ts";
 import { createSandboxEntries, type SandboxEntries } from "./sandbox-entries.ts";
-import { type Handover, type SenderAddresses, Senders } from "./senders.ts";
+import { type Handover, type SenderAddresses, type SenderChange, Senders } from "./senders.ts";
 import { createSettling, type JudgedPorts, type Settling } from "./settling.ts";
 import type { StandingsOptions } from "./standing-options.ts";
 
@@ -67,6 +67,14 @@ export function createStandings(options: StandingsOptions): Standings {
 }
 
 const nobody: SenderAddresses = { senders: [], linkLocal: new Map() };
+
+/** A sandbox that is judged, with what may be its own. */
+interface Met {
+  readonly asker: Asker & { readonly sandbox: string };
+  readonly its: readonly Port[];
+  readonly found: FoundInside;
+  readonly may: SenderAddresses & SenderChange;
+}
 
 /** What a sandbox has demanded, and what is still to be done about its ports. */
 interface Demand extends JudgedPorts {
@@ -139,47 +147,18 @@ class KernelStandings implements Standings {
   }
 
   enforce(sandbox: string, found: FoundInside): Standing {
-    const { indexNow, unknownSandboxesNow, meet, markUndecided, hearOf } = this.#options.engine;
     this.#forgetDemand(sandbox);
     const addresses = [...new Set(found.addresses.map(({ address }) => address))];
-    const index = indexNow();
-    const unknownSandboxes = unknownSandboxesNow();
     const its = this.#ports.of(sandbox);
-    const bridges = bridgesOf(its);
-    const asker = meet(sandbox, addresses);
+    const asker = this.#options.engine.meet(sandbox, addresses);
     const may = this.#senders.claim(asker, its, found);
-    this.#judgeAgain([...may.losers]);
-    const strange = index.strangersAmong(bridges);
-    const awaitsList = this.#awaitsList(sandbox, strange);
-    const evidence = { index, unknownSandboxes, asker, addresses: may.senders, bridges, strange, awaitsList };
-    const { standing, quarantine, isGuarded, isUndecided } = judgeSandbox(evidence);
-    const unheard = this.#mayBeOnBoth(standing, asker);
-    const isListAwaited = this.#foreign.judge({ asker, standing, found, its });
-    markUndecided(sandbox, isUndecided || unheard || isListAwaited);
-    if (standing.kind === "guarded") hearOf(asker);
-    const isKnown = standing.kind !== "unknown";
-    // Before anything that may fail. What an earlier run knew of a sandbox counts until this one does.
-    const isCut =
-      quarantine === "unread" || quarantine === "no" || this.#cut(sandbox, its, may.senders, true);
-    // Its ports may let in less by what was demanded for it: that comes before anything is another's.
-    if (may.senders.some((address) => this.#isAnothers(address, sandbox))) this.#guards.flush();
-    // What was another's until now leaves by that one's ports no more.
-    const isAlone = isKnown && this.#guards.withhold(sandbox, its, may);
-    const senders = this.#options.owners.own(may.senders, sandbox);
-    const guarded = isGuarded ? indexNow().guardedAddressesOf(may.senders, bridges) : [];
-    if (isKnown) this.#guardedEntries.put(sandbox, guarded);
-    const isFilledIn = standing.kind === "open" && !isGuarded ? true : this.#fillIn(asker, its);
-    const mayBeLetIn = isFilledIn && isCut;
-    // What cannot be cut off is let in by its ports as little as can be, were it on no guarded network.
-    const letIn = mayBeLetIn ? { ...may, senders } : nobody;
-    const accepted = isAlone && this.#guards.put(sandbox, its, letIn, isGuarded || !mayBeLetIn);
-    const isInForce = accepted && mayBeLetIn;
-    const state = isInForce && !isUndecided && !unheard ? standing.kind : "unknown";
-    this.#demand({ sandbox, its, state, uncut: quarantine === "no" ? may.senders : undefined });
-    // By its ports first, and only then by what was granted to it.
-    if (may.released.length > 0) this.#guards.flush();
-    this.#passOn(may, sandbox);
-    return isUndecided ? { kind: "unknown" } : standing;
+    try {
+      this.#judgeAgain([...may.losers]);
+      return this.#judge({ asker, its, found, may });
+    } finally {
+      // Whatever has failed: when it is judged again, it has nothing left to give up.
+      this.#passOn(may, sandbox);
+    }
   }
 
   closedIn(sandbox: string): readonly SandboxInterface[] | undefined {
@@ -272,6 +251,44 @@ class KernelStandings implements Standings {
   close(): void {
     this.#settling?.close();
     this.#guards.close();
+  }
+
+  #judge({ asker, its, found, may }: Met): Standing {
+    const { indexNow, unknownSandboxesNow, markUndecided, hearOf } = this.#options.engine;
+    const { sandbox } = asker;
+    const index = indexNow();
+    const unknownSandboxes = unknownSandboxesNow();
+    const bridges = bridgesOf(its);
+    const strange = index.strangersAmong(bridges);
+    const awaitsList = this.#awaitsList(sandbox, strange);
+    const evidence = { index, unknownSandboxes, asker, addresses: may.senders, bridges, strange, awaitsList };
+    const { standing, quarantine, isGuarded, isUndecided } = judgeSandbox(evidence);
+    const unheard = this.#mayBeOnBoth(standing, asker);
+    const isListAwaited = this.#foreign.judge({ asker, standing, found, its });
+    markUndecided(sandbox, isUndecided || unheard || isListAwaited);
+    if (standing.kind === "guarded") hearOf(asker);
+    const isKnown = standing.kind !== "unknown";
+    // Before anything that may fail. What an earlier run knew of a sandbox counts until this one does.
+    const isCut =
+      quarantine === "unread" || quarantine === "no" || this.#cut(sandbox, its, may.senders, true);
+    // Its ports may let in less by what was demanded for it: that comes before anything is another's.
+    if (may.senders.some((address) => this.#isAnothers(address, sandbox))) this.#guards.flush();
+    // What was another's until now leaves by that one's ports no more.
+    const isAlone = isKnown && this.#guards.withhold(sandbox, its, may);
+    const senders = this.#options.owners.own(may.senders, sandbox);
+    const guarded = isGuarded ? indexNow().guardedAddressesOf(may.senders, bridges) : [];
+    if (isKnown) this.#guardedEntries.put(sandbox, guarded);
+    const isFilledIn = standing.kind === "open" && !isGuarded ? true : this.#fillIn(asker, its);
+    const mayBeLetIn = isFilledIn && isCut;
+    // What cannot be cut off is let in by its ports as little as can be, were it on no guarded network.
+    const letIn = mayBeLetIn ? { ...may, senders } : nobody;
+    const accepted = isAlone && this.#guards.put(sandbox, its, letIn, isGuarded || !mayBeLetIn);
+    const isInForce = accepted && mayBeLetIn;
+    const state = isInForce && !isUndecided && !unheard ? standing.kind : "unknown";
+    this.#demand({ sandbox, its, state, uncut: quarantine === "no" ? may.senders : undefined });
+    // By its ports first, and only then by what was granted to it.
+    if (may.released.length > 0) this.#guards.flush();
+    return isUndecided ? { kind: "unknown" } : standing;
   }
 
   /** Who has moved an interface elsewhere is known by what an earlier run let in by its port. */

@@ -123,3 +123,26 @@ test("it is let go by its ports and inside also where it cannot be taken out of 
   assert.deepEqual([...standings.commit()], [refusal]);
   assert.deepEqual(steps, ["opens 7", "cuts 7: false", "cuts box inside: false"]);
 });
+
+test("what one gives up passes on to who has it on, also where the rest of its judgement fails", (t) => {
+  const floating = "198.19.1.9" as IpAddress;
+  const passedOn: string[] = [];
+  let isRefused = false;
+  const { standings } = start(t, app.bridge, {
+    own(addresses) {
+      if (isRefused) throw new Error("the set of owners is gone");
+      return addresses;
+    },
+    lost: (address, sandbox) => passedOn.push(`${address} is lost to ${sandbox}`),
+    holdersOf: (address) => new Set(address === floating ? ["heir"] : []),
+    onChange: (sandboxes) => passedOn.push(`${sandboxes} is judged`),
+  });
+  standings.enforce("box", having(onApp, floating));
+  isRefused = true;
+  assert.throws(() => standings.enforce("box", having(onApp)), /the set of owners is gone/);
+  const all = [`${floating} is lost to box`, "heir is judged"];
+  assert.deepEqual(passedOn, all);
+  isRefused = false;
+  standings.enforce("box", having(onApp));
+  assert.deepEqual(passedOn, all);
+});
