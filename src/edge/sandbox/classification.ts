@@ -84,6 +84,7 @@ class SandboxClassification implements Classification {
     } catch (error) {
       // The kernel has nothing more to tell of it: what it told of was taken off the socket.
       this.#unread.add(sandbox);
+      sandbox.standing = inDoubt(sandbox, sandbox.standing);
       if (!sandbox.captured) this.#noteUncaptured(sandbox, error);
       this.#owe(sandbox, error);
       return;
@@ -99,9 +100,18 @@ class SandboxClassification implements Classification {
     const work = (): void => {
       holders.note(sandbox);
       const { found, name } = sandbox;
-      judged = { sandbox, found: found.addresses, standing: enforce(found, name) };
+      const standing = enforce(found, name);
+      const isByNow = !this.#unread.has(sandbox);
+      judged = {
+        sandbox,
+        found: found.addresses,
+        standing: isByNow ? standing : inDoubt(sandbox, standing),
+      };
     };
-    contain(work, (error) => this.#fail(sandbox, error));
+    contain(work, (error) => {
+      sandbox.standing = inDoubt(sandbox, sandbox.standing);
+      this.#fail(sandbox, error);
+    });
     return judged;
   }
 
@@ -177,6 +187,14 @@ class SandboxClassification implements Classification {
   #noteUncaptured({ name }: Sandbox, error: unknown): void {
     this.#options.register.noteUncaptured(name, messageOf(error));
   }
+}
+
+/**
+ * Where it stands if no more is known than that it stood there before: it may have joined a guarded network since it was
+ * open, so one that is captured still is not given back, and its questions wait.
+ */
+function inDoubt({ captured }: Sandbox, before: Standing): Standing {
+  return captured && before.kind === "open" ? { kind: "unknown" } : before;
 }
 
 /** @param attempt a part of it that keeps back none of the others */

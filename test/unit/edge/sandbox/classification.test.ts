@@ -7,7 +7,7 @@ import type { IpAddress } from "../../../../src/core/model/address.ts";
 import { after } from "../../../../src/edge/host/every.ts";
 import { AddressHolders } from "../../../../src/edge/sandbox/address-holders.ts";
 import { unreadAddresses } from "../../../../src/edge/sandbox/addresses.ts";
-import type { Capture } from "../../../../src/edge/sandbox/capture.ts";
+import { type Capture, type CaptureOptions, createCapture } from "../../../../src/edge/sandbox/capture.ts";
 import {
   type Classification,
   type ClassificationOptions,
@@ -297,6 +297,59 @@ test("addresses that could not be read are read again, and no judgement by older
   assert.deepEqual([readings, told, box.found], [2, [problem], unreadAddresses]);
   pass(t, 60);
   assert.deepEqual([readings, told, box.found], [3, [problem, undefined], found]);
+});
+
+for (const [what, isUnread] of [
+  ["its addresses cannot be read", true],
+  ["it cannot be judged", false],
+] as const)
+  test(`one that is captured, and was open, is not taken for open where ${what}`, (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    let fails = false;
+    let givenBack = 0;
+    // There is no namespace to give it back in.
+    const onRefused = () => () => givenBack++;
+    const readAnew = (sandbox: Sandbox): void => classification.read(sandbox);
+    const capture = createCapture({ readAnew, onRefused } as Partial<CaptureOptions> as CaptureOptions);
+    const { classification, box } = startOwing(
+      () => {
+        assert.ok(isUnread || !fails, "refused");
+        return { kind: "open" };
+      },
+      () => undefined,
+      {
+        capture,
+        readAddresses() {
+          assert.ok(!isUnread || !fails, "refused");
+          return unreadAddresses;
+        },
+      },
+    );
+    Object.assign(box, { namespaceFd: -1, held: [] });
+    classification.read(box);
+    assert.equal(box.standing.kind, "open");
+    fails = true;
+    pass(t, 10);
+    // By what was known before it may have joined a guarded network.
+    classification.settle([box]);
+    pass(t, 10);
+    assert.deepEqual([box.standing.kind, givenBack], ["unknown", 0]);
+    fails = false;
+    pass(t, 20);
+    assert.deepEqual([box.standing.kind, givenBack > 0], ["open", true]);
+  });
+
+test("one that is open, and is given back already, stays so where its addresses cannot be read", () => {
+  const readAddresses = (): never => assert.fail("refused");
+  const { classification } = start(
+    () => ({ kind: "open" }),
+    () => undefined,
+    { readAddresses },
+  );
+  const box: Sandbox = { ...sandboxOf("box"), standing: { kind: "open" }, captured: false };
+  classification.read(box);
+  classification.settle([box]);
+  assert.deepEqual([box.standing.kind, box.captured], ["open", false]);
 });
 
 test("one of which the kernel refuses what it demands is judged again until that is in force", (t) => {
