@@ -22,42 +22,65 @@ const mostRounds = 16;
 /** How many are judged in one round. */
 const mostPerRound = 16;
 
-/** In rounds. */
-interface Turn {
-  readonly everyRounds: number;
-  readonly inRounds: number;
+/** How many different failures of one have it judged soon, and are told: a container may bring about another each time. */
+const mostCauses = 8;
+
+/** Why one is owed, and when it is judged again. */
+interface Debt {
+  everyRounds: number;
+  inRounds: number;
+  /** What has failed of it since it is owed. */
+  readonly causes: Set<string>;
+  /** The one of these that was told last. */
+  told: string;
+  /** Judged again, and nothing has failed of it since. */
+  isJudged: boolean;
 }
 
 export class OwedSandboxes {
   readonly #options: OwedOptions;
   /** Those that were judged last are last. */
-  readonly #turns = new Map<Sandbox, Turn>();
+  readonly #debts = new Map<Sandbox, Debt>();
   #endRound: (() => void) | undefined;
 
   constructor(options: OwedOptions) {
     this.#options = options;
   }
 
-  /** Something of it failed. The first such sentence is told, until it is paid or gone. */
+  /**
+   * Something of it failed. What has not failed of it since it is owed is told, and has it judged soon. What goes on is told
+   * when it is judged again: the first such sentence, where that is another one than was told last.
+   */
   owe(sandbox: Sandbox, why: string): void {
     const { register } = this.#options;
-    if (this.#turns.has(sandbox) || !register.isLive(sandbox)) return;
-    this.#turns.set(sandbox, { everyRounds: 1, inRounds: 1 });
-    register.noteOwed(sandbox.name, why);
+    if (!register.isLive(sandbox)) return;
+    const known = this.#debts.get(sandbox);
+    const debt = known ?? { everyRounds: 1, inRounds: 1, causes: new Set(), told: "", isJudged: false };
+    const isNew = !debt.causes.has(why);
+    if (isNew ? debt.causes.size >= mostCauses : !debt.isJudged) return;
+    if (isNew) {
+      debt.everyRounds = 1;
+      debt.inRounds = 1;
+    }
+    debt.causes.add(why);
+    debt.isJudged = false;
+    if (known === undefined) this.#debts.set(sandbox, debt);
+    if (debt.told !== why) register.noteOwed(sandbox.name, why);
+    debt.told = why;
     this.#awaitRound();
   }
 
   /** All that follows for it is in force. */
   paid(sandbox: Sandbox): void {
-    if (!this.#turns.has(sandbox)) return;
+    if (!this.#debts.has(sandbox)) return;
     this.forget(sandbox);
     this.#options.register.notePaid(sandbox.name);
   }
 
   /** It is gone. */
   forget(sandbox: Sandbox): void {
-    this.#turns.delete(sandbox);
-    if (this.#turns.size > 0) return;
+    this.#debts.delete(sandbox);
+    if (this.#debts.size > 0) return;
     this.#endRound?.();
     this.#endRound = undefined;
   }
@@ -71,19 +94,20 @@ export class OwedSandboxes {
     this.#endRound = undefined;
     for (const sandbox of this.#takeDue())
       contain(() => this.#options.again(sandbox), this.#options.tellOf(sandbox.name));
-    if (this.#turns.size > 0) this.#awaitRound();
+    if (this.#debts.size > 0) this.#awaitRound();
   }
 
   /** Those first that were not judged for longest; the next turn of each that is taken is twice as far away. */
   #takeDue(): readonly Sandbox[] {
     const due: Sandbox[] = [];
-    for (const [sandbox, { everyRounds, inRounds }] of [...this.#turns]) {
-      if (inRounds > 1 || due.length === mostPerRound)
-        this.#turns.set(sandbox, { everyRounds, inRounds: Math.max(1, inRounds - 1) });
+    for (const [sandbox, debt] of [...this.#debts]) {
+      if (debt.inRounds > 1 || due.length === mostPerRound) debt.inRounds = Math.max(1, debt.inRounds - 1);
       else {
-        const next = Math.min(mostRounds, 2 * everyRounds);
-        this.#turns.delete(sandbox);
-        this.#turns.set(sandbox, { everyRounds: next, inRounds: next });
+        debt.everyRounds = Math.min(mostRounds, 2 * debt.everyRounds);
+        debt.inRounds = debt.everyRounds;
+        debt.isJudged = true;
+        this.#debts.delete(sandbox);
+        this.#debts.set(sandbox, debt);
         due.push(sandbox);
       }
     }

@@ -1,7 +1,7 @@
 // Sandboxes of which something failed are judged again: soon, then less often, and never many at a time.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { after } from "../../../../src/edge/host/every.ts";
 import { OwedSandboxes } from "../../../../src/edge/sandbox/owed.ts";
 import type { Sandbox } from "../../../../src/edge/sandbox/sandbox.ts";
@@ -31,9 +31,9 @@ function start(again: (sandbox: Sandbox, owed: OwedSandboxes) => void = () => un
 test("one is told once, judged again less and less often, and told when it is paid", (t) => {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const box = sandboxOf("box");
-  const { owed, seen } = start((sandbox, owed) => owed.owe(sandbox, "again"));
+  const { owed, seen } = start((sandbox, owed) => owed.owe(sandbox, "no room"));
   owed.owe(box, "no room");
-  owed.owe(box, "no memory");
+  owed.owe(box, "no room");
   const at: number[] = [];
   for (let second = 1; second <= 64; second++) {
     const before = seen.length;
@@ -50,6 +50,44 @@ test("one is told once, judged again less and less often, and told when it is pa
   owed.owe(box, "no room");
   t.mock.timers.tick(1_000);
   assert.deepEqual(seen.slice(-2), ["box is owed: no room", "box"]);
+});
+
+/** When in so many seconds something was told, and what; the judging of a sandbox is so by its name. */
+function during(t: TestContext, seconds: number, seen: readonly string[]): readonly string[] {
+  const told: string[] = [];
+  for (let second = 1; second <= seconds; second++) {
+    const before = seen.length;
+    t.mock.timers.tick(1_000);
+    told.push(...seen.slice(before).map((each) => `${second} ${each}`));
+  }
+  return told;
+}
+
+test("what else fails of one is tried again as soon as the first, and told in its place until that is done", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const failures = ["no room"];
+  const { owed, seen } = start((sandbox, owed) => {
+    for (const why of failures) owed.owe(sandbox, why);
+  });
+  const box = sandboxOf("box");
+  owed.owe(box, "no room");
+  during(t, 40, seen);
+  failures.push("no memory");
+  owed.owe(box, "no memory");
+  assert.equal(seen.at(-1), "box is owed: no memory");
+  // What fails together is no news each time.
+  assert.deepEqual(during(t, 16, seen), ["1 box", "1 box is owed: no room", "3 box", "7 box", "15 box"]);
+  failures.shift();
+  assert.deepEqual(during(t, 32, seen), ["15 box", "15 box is owed: no memory", "31 box"]);
+});
+
+test("one of which something else fails each time is judged less and less often all the same", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let times = 0;
+  const { owed, seen } = start((sandbox, owed) => owed.owe(sandbox, `changed ${times++} times`));
+  owed.owe(sandboxOf("box"), "no room");
+  const judged = during(t, 120, seen).filter((each) => each.endsWith(" box"));
+  assert.ok(judged.length < 20, judged.join("\n"));
 });
 
 test("of many only some are judged in one round, each in its turn", (t) => {
