@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { closeSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import fs, { closeSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
@@ -209,7 +210,7 @@ test("a name that cannot be looked at is a problem, and keeps no other from bein
   assert.match(seen.join(), /!.*ELOOP/);
 });
 
-test("what cannot be listed or opened for want of descriptors is there all the same, and what is gone is not", async (t) => {
+test("what cannot be listed for want of descriptors is there all the same, and what is gone is not", async (t) => {
   t.mock.timers.enable({ apis: ["setInterval"] });
   await appear("a");
   await appear("b");
@@ -224,6 +225,37 @@ test("what cannot be listed or opened for want of descriptors is there all the s
   seen = [];
   t.mock.timers.tick(10_000);
   assert.deepEqual(seen, []);
+});
+
+test("so is what is listed and cannot be opened, and another under its name is seen later", async (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const withoutDescriptors = (work: () => void): void => {
+    const open = t.mock.method(fs, "openSync", () => {
+      throw Object.assign(new Error("too many open files"), { code: "EMFILE" });
+    });
+    syncBuiltinESMExports();
+    try {
+      work();
+    } finally {
+      open.mock.restore();
+      syncBuiltinESMExports();
+    }
+  };
+  await appear("a");
+  await appear("b");
+  start();
+  await reported("+a", "+b");
+  vanish("b");
+  const inode = await appear("b");
+  withoutDescriptors(() => t.mock.timers.tick(10_000));
+  assert.match(seen.join(), /!.*\/a: EMFILE/);
+  assert.deepEqual(
+    seen.filter((text) => !text.startsWith("!")),
+    ["-b"],
+  );
+  seen = [];
+  t.mock.timers.tick(10_000);
+  assert.deepEqual([seen, inodes.get("b")], [["+b"], inode]);
 });
 
 test("nothing is reported after close", async () => {
