@@ -286,8 +286,8 @@ class KernelStandings implements Standings {
     const isInForce = accepted && mayBeLetIn;
     const state = isInForce && !isUndecided && !unheard ? standing.kind : "unknown";
     this.#demand({ sandbox, its, state, uncut: quarantine === "no" ? may.senders : undefined });
-    // By its ports first, and only then by what was granted to it.
-    if (may.released.length > 0) this.#guards.flush();
+    // What closes is in force on return; and what it gives up is so by its ports before what was granted there is taken.
+    if (!mayBeLetIn || may.released.length > 0) this.#guards.flush();
     return isUndecided ? { kind: "unknown" } : standing;
   }
 
