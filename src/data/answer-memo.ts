@@ -45,7 +45,7 @@ export interface MemoEpoch {
   readonly knowledge: number;
   /** Rises when rights are taken away. */
   readonly revocations: number;
-  /** The host's own addresses; another array, other addresses. */
+  /** The host's own addresses, but for link-local ones; another array, other addresses. */
   readonly own: readonly unknown[];
 }
 

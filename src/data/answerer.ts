@@ -8,7 +8,7 @@ import type { Resolution } from "../core/dns/resolve/resolution.ts";
 import { payloadLimit, type Transport } from "../core/dns/wire/message.ts";
 import { parseQuery } from "../core/dns/wire/question.ts";
 import { respondNow } from "../core/dns/wire/respond.ts";
-import type { IpAddress, Prefix } from "../core/model/address.ts";
+import type { IpAddress } from "../core/model/address.ts";
 import type { GuardedNetwork } from "../core/model/guarded-network.ts";
 import type { ResolverReport } from "../core/model/report/status.ts";
 import type { Topology } from "../core/model/topology.ts";
@@ -25,7 +25,7 @@ import { factsOf, SenderStandings } from "./answerer/askers.ts";
 import { examineResolvers } from "./answerer/examine-resolvers.ts";
 import { answerWithinMs, Lookup, type LookupParts } from "./answerer/lookup.ts";
 import { LookupTelling, type LookupTellingOptions } from "./answerer/lookup-telling.ts";
-import { NetworkKnowledge } from "./answerer/network-knowledge.ts";
+import { NetworkKnowledge, type OwnAddresses } from "./answerer/network-knowledge.ts";
 import { type Reason, refuseMessage } from "./answerer/refusals.ts";
 import { Resolving } from "./answerer/resolving.ts";
 import { NetworkResolvers } from "./resolvers.ts";
@@ -35,7 +35,7 @@ export interface AnswererOptions extends LookupTellingOptions {
   readonly settings: DataPlaneSettings;
   readonly admission: Admission;
   readonly indexNow: () => AskerIndex;
-  readonly ownAddresses: () => readonly Prefix[];
+  readonly ownAddresses: OwnAddresses;
   /** An asker that we do not know yet: the engine must be read again. */
   readonly onUnknown: () => void;
   /** Readings of the engine for names that nobody is known by. */

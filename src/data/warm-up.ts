@@ -134,7 +134,7 @@ function startAnswerer(settings: DataPlaneSettings, index: AskerIndex): Answerer
       nowMs: monotonicMs,
     }),
     indexNow: () => index,
-    ownAddresses: () => noAddresses,
+    ownAddresses: { beyondLink: [], has: () => false },
     onLookup: nothing,
     onRepeatedLookup: nothing,
     onProblem: nothing,
@@ -143,9 +143,6 @@ function startAnswerer(settings: DataPlaneSettings, index: AskerIndex): Answerer
     mayHaveCome: () => false,
   });
 }
-
-/** The same each time: another array would mean other addresses. */
-const noAddresses: readonly [] = [];
 
 /** In place of the kernel's. */
 const keepsNothing: KernelSets = {

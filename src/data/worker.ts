@@ -5,11 +5,11 @@ import { parentPort, workerData } from "node:worker_threads";
 import { readCounters } from "../core/counters/registry.ts";
 import type { OpenQueue } from "../core/queued-packet.ts";
 import { watchHostAddresses } from "../edge/host/address-watch.ts";
-import { every } from "../edge/host/every.ts";
+import { after, every } from "../edge/host/every.ts";
 import { DockerwallError, messageOf } from "../errors.ts";
 import type { DataPlaneSettings, FromDataPlane, ToDataPlane } from "../planes/messages.ts";
 import { warmUp } from "./warm-up.ts";
-import { followHostAddresses } from "./worker/host-addresses.ts";
+import { followHostAddresses, gatherHostAddresses } from "./worker/host-addresses.ts";
 import { createMessageTaker } from "./worker/messages.ts";
 import type { PlaneParts } from "./worker/parts.ts";
 import { startPlane } from "./worker/plane.ts";
@@ -58,7 +58,9 @@ async function start(): Promise<void> {
     void every({ everyMs, work, onFailure: telling.failure });
   repeat(journalEveryMs, createJournal(parts, telling));
   const follow = (): void => followHostAddresses(parts);
-  watchHostAddresses({ readiness: parts.readiness, onChange: follow, onFailure: telling.failure });
+  const onFailure = telling.failure;
+  const onChange = gatherHostAddresses(parts, { after, onFailure });
+  watchHostAddresses({ readiness: parts.readiness, onChange, onFailure });
   // What changed before it was watched.
   follow();
   repeat(housekeepingEveryMs, follow);

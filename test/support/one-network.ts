@@ -10,6 +10,7 @@ import type { Topology } from "../../src/core/model/topology.ts";
 import type { Upstream } from "../../src/core/model/upstream.ts";
 import type { Admission } from "../../src/data/admission.ts";
 import { Answerer, type AnswererOptions } from "../../src/data/answerer.ts";
+import { HostAddresses } from "../../src/data/worker/host-addresses.ts";
 import { plainName, rawMessage, rawQuestion } from "./dns-bytes.ts";
 import { planeSettings } from "./plane-settings.ts";
 import { listOf } from "./policies.ts";
@@ -96,13 +97,11 @@ export function startOneNetwork(change: {
     takeUnknown: () => Promise.resolve(new Set()),
     sweep: () => undefined,
   };
-  // One list as long as nothing changes: with another one all that was remembered is judged anew.
-  const ownAddresses: readonly Prefix[] = [];
   const answerer = new Answerer({
     settings: { ...planeSettings, upstreams: change.upstreams ?? [] },
     admission,
     indexNow: () => index,
-    ownAddresses: () => ownAddresses,
+    ownAddresses: new HostAddresses(() => []),
     onLookup: (event) => events.push(event),
     onRepeatedLookup: (kind, atMs) => events.push({ ...kind, atMs }),
     onProblem: (problem) => problems.push(problem),

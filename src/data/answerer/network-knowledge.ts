@@ -6,16 +6,23 @@ import { type CircleInput, type Circles, findCircles } from "../../core/dns/circ
 import { createDiscovery, type Discovery } from "../../core/dns/discovery.ts";
 import { labelCount } from "../../core/dns/wire/name.ts";
 import type { Question } from "../../core/dns/wire/question.ts";
-import { addressBytes, type IpAddress, type Prefix, prefixContains } from "../../core/model/address.ts";
+import { addressBytes, type IpAddress, type Prefix } from "../../core/model/address.ts";
 import type { GuardedNetwork } from "../../core/model/guarded-network.ts";
 import type { Topology } from "../../core/model/topology.ts";
 import type { Upstream } from "../../core/model/upstream.ts";
 import { factsOf } from "./askers.ts";
 
+/** The host's own addresses. */
+export interface OwnAddresses {
+  /** Those that are not link-local; another array, other addresses. */
+  readonly beyondLink: readonly Prefix[];
+  has(address: IpAddress): boolean;
+}
+
 const nothing: Topology = { networks: [], containers: [] };
 
 export class NetworkKnowledge {
-  readonly #ownAddresses: () => readonly Prefix[];
+  readonly #ownAddresses: OwnAddresses;
   #epoch = 0;
   #neighbours: readonly Prefix[] = [];
   /** The host's own addresses and the neighbours, put together for these of both. */
@@ -28,7 +35,7 @@ export class NetworkKnowledge {
   #circleInput: Omit<CircleInput, "own">;
   #circles: Circles;
 
-  constructor(upstreams: readonly Upstream[], ownAddresses: () => readonly Prefix[]) {
+  constructor(upstreams: readonly Upstream[], ownAddresses: OwnAddresses) {
     this.#ownAddresses = ownAddresses;
     this.#circleInput = { topology: nothing, guarded: [], upstreams };
     this.#circles = this.#findCircles({});
@@ -39,9 +46,9 @@ export class NetworkKnowledge {
     return this.#epoch;
   }
 
-  /** The host's own; another array, other addresses. */
+  /** The host's own, but for link-local ones, by which no answer opens less; another array, other addresses. */
   get own(): readonly Prefix[] {
-    return this.#ownAddresses();
+    return this.#ownAddresses.beyondLink;
   }
 
   /**
@@ -60,7 +67,7 @@ export class NetworkKnowledge {
   }
 
   isHosts(address: IpAddress): boolean {
-    return this.own.some((own) => prefixContains(own, address));
+    return this.#ownAddresses.has(address);
   }
 
   /** Whether an address is private, or of this host's own networks. */

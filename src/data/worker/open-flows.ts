@@ -10,7 +10,11 @@ import type { View } from "./view.ts";
 /** Cuts flows of these askers that are not allowed. @returns the asker of each. @throws what the kernel refuses */
 export type CutFlows = (askers: ReadonlySet<IpAddress>) => readonly IpAddress[];
 
-export function createFlowCuts(view: View, admission: Admission, hostAddresses: HostAddresses): CutFlows {
+export function createFlowCuts(
+  view: View,
+  admission: Admission,
+  hostAddresses: Pick<HostAddresses, "has">,
+): CutFlows {
   /** Flows among neighbours and to the host itself are judged by other rules, and audit lets all pass. */
   function isAllowed({ stamped, ...packet }: FlowHead): boolean {
     const memberships = view.membershipsAt(packet.source);
@@ -18,7 +22,7 @@ export function createFlowCuts(view: View, admission: Admission, hostAddresses: 
     const isOnLink = memberships.some(({ networkId }) =>
       view.subnetsOf(networkId).some((subnet) => prefixContains(subnet, destination)),
     );
-    const isHost = hostAddresses.prefixes.some((own) => prefixContains(own, destination));
+    const isHost = hostAddresses.has(destination);
     if (isOnLink || isHost || (!stamped && passesAuditFrom(packet.source, memberships))) return true;
     return admission.verdict(packet, memberships).allowed;
   }

@@ -121,7 +121,7 @@ function startAnswerer(parts: BaseParts, sandboxLayer: SandboxLayer | undefined)
     settings,
     admission,
     indexNow: () => view.index,
-    ownAddresses: () => hostAddresses.prefixes,
+    ownAddresses: hostAddresses,
     onLookup: telling.lookup,
     onRepeatedLookup: telling.repeatedLookup,
     onProblem: telling.problem,

@@ -92,9 +92,11 @@ export class SandboxLayer {
     this.#unsettled?.judge();
   }
 
-  /** The host has other addresses: what is its own no sandbox has, and what it has given up one may have. */
-  useHostAddresses(): void {
-    this.#sandboxes?.reclassify();
+  /** The host has got or lost these: what is its own no sandbox has, and what it has given up one may have. */
+  useHostAddresses(changed: ReadonlySet<IpAddress>): void {
+    const { index } = this.#parts.view;
+    const given = [...changed].flatMap((address) => index.givenTo(address)?.sandbox ?? []);
+    this.#sandboxes?.judge([...new Set([...given, ...this.#sandboxes.namesWith(changed)])]);
   }
 
   /** What comes by ports that are not settled waits from now on; whatever is known by now is in the kernel before. */

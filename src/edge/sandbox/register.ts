@@ -1,6 +1,8 @@
 // Which sandboxes there are, which of them are not captured, and for which not all that was decided is in force.
 
 import type { LateCapture } from "../../core/askers/late-captures.ts";
+import type { IpAddress } from "../../core/model/address.ts";
+import type { SandboxAddress } from "./addresses.ts";
 import type { Sandbox } from "./sandbox.ts";
 
 export interface RegisterOptions {
@@ -48,6 +50,14 @@ export class SandboxRegister {
   /** Guarded ones of which a list of their own, which is not known yet, may decide otherwise. */
   unsettled(): readonly Sandbox[] {
     return this.values().filter(({ standing }) => standing.kind === "guarded" && !standing.settled);
+  }
+
+  /** Those that were found with one of these addresses, link-local ones among them. */
+  with(addresses: ReadonlySet<IpAddress>): readonly Sandbox[] {
+    const isMeant = ({ address }: SandboxAddress): boolean => addresses.has(address);
+    return this.values().filter(
+      ({ found }) => found.addresses.some(isMeant) || found.linkLocal.some(isMeant),
+    );
   }
 
   isLive(sandbox: Sandbox): boolean {

@@ -29,6 +29,8 @@ export interface Sandboxes {
   isRead(name: string): boolean;
   /** Which sandboxes have an address now. */
   holdersOf(address: IpAddress): ReadonlySet<string>;
+  /** Names of those that have one of these addresses, link-local ones among them, as they were last read. */
+  namesWith(addresses: ReadonlySet<IpAddress>): readonly string[];
   /** To be called when what `enforce` makes of all may have changed. */
   reclassify(): void;
   /** The same of guarded ones of which it was not certain yet what may be granted to them. */
@@ -102,6 +104,7 @@ export function createSandboxes(options: SandboxesOptions): Sandboxes {
     addressesOf: (name) => register.get(name)?.addresses,
     isRead: (name) => register.get(name)?.found.isWhole === true,
     holdersOf: (address) => holders.of(address),
+    namesWith: (addresses) => register.with(addresses).map(({ name }) => name),
     reclassify: () => classification.settle(register.values()),
     reclassifyUnsettled: () => classification.settle(register.unsettled()),
     judge: (names) => classification.settle(names.flatMap((name) => register.get(name) ?? [])),

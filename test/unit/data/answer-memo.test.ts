@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { AskerIndex } from "../../../src/core/askers/index-of-askers.ts";
 import type { GuardedStanding } from "../../../src/core/askers/standing.ts";
 import { readCounters } from "../../../src/core/counters/registry.ts";
-import type { IpAddress, Prefix } from "../../../src/core/model/address.ts";
+import type { IpAddress } from "../../../src/core/model/address.ts";
 import { AnswerMemo, type FinishedAnswer, type MemoEpoch } from "../../../src/data/answer-memo.ts";
 import { countedSince } from "../../support/counted.ts";
 import { plainName, rawMessage, rawQuestion, rawRecord, words } from "../../support/dns-bytes.ts";
@@ -55,12 +55,7 @@ test("a repeated question is answered in the same turn, by its own id, and is re
   const upstream = await startFakeUpstream({
     onUdp: ({ message, reply }) => reply(answerTo(message, ["203.0.113.1"])),
   });
-  const own: Prefix[] = [];
-  const network = startOneNetwork({
-    allow: "*.example.org",
-    upstreams: [upstream],
-    options: { ownAddresses: () => own },
-  });
+  const network = startOneNetwork({ allow: "*.example.org", upstreams: [upstream] });
   t.after(async () => {
     network.answerer.useUpstreams([]);
     await upstream.close();
@@ -283,10 +278,14 @@ test("over random policies, questions and times it says what the whole way says,
     upstreams.push(upstream);
     return upstream;
   };
-  const own: Prefix[] = [];
-  const [remembers, forgets] = [() => own, () => []].map((ownAddresses) =>
-    startOneNetwork({ options: { ownAddresses } }),
-  ) as [OneNetwork, OneNetwork];
+  const remembers = startOneNetwork({});
+  const others = {
+    get beyondLink() {
+      return [];
+    },
+    has: () => false,
+  };
+  const forgets = startOneNetwork({ options: { ownAddresses: others } });
   const both = [remembers, forgets];
   const policies = [
     "*.example.org",

@@ -6,8 +6,9 @@ import type { Standing } from "../../../src/core/askers/standing.ts";
 import { readCounters } from "../../../src/core/counters/registry.ts";
 import { canaryQuery, isOurDenial } from "../../../src/core/dns/probe.ts";
 import { setNames } from "../../../src/core/firewall/names.ts";
-import { type IpAddress, parsePrefix } from "../../../src/core/model/address.ts";
+import type { IpAddress } from "../../../src/core/model/address.ts";
 import { startAdmission } from "../../../src/data/admission.ts";
+import { HostAddresses } from "../../../src/data/worker/host-addresses.ts";
 import { createSets } from "../../../src/edge/kernel/ipset/desired-sets.ts";
 import { monotonicMs } from "../../../src/edge/kernel/monotonic.ts";
 import { DockerwallError } from "../../../src/errors.ts";
@@ -131,7 +132,7 @@ test("a name of the host is answered as far as a host entry opens what it allows
   const upstream = await startFakeUpstream({
     onUdp: ({ message, reply }) => reply(answerTo(message, ["203.0.113.200"])),
   });
-  const own = parsePrefix("203.0.113.200/32") ?? assert.fail();
+  const own = "203.0.113.200" as IpAddress;
   const cases: readonly [allow: string, told: boolean, opened: number][] = [
     ["app.example.org", false, 0],
     ["app.example.org host:443/tcp", true, 0],
@@ -145,7 +146,7 @@ test("a name of the host is answered as far as a host entry opens what it allows
       const { ask, grants, answerer } = startOneNetwork({
         allow,
         upstreams: [upstream],
-        options: { ownAddresses: () => [own] },
+        options: { ownAddresses: new HostAddresses(() => [own]) },
       });
       const { answers } = decodeMessage(await ask("app.example.org"));
       answerer.useUpstreams([]);

@@ -6,6 +6,7 @@ import { AskerIndex } from "../../../src/core/askers/index-of-askers.ts";
 import type { Standing } from "../../../src/core/askers/standing.ts";
 import type { IpAddress } from "../../../src/core/model/address.ts";
 import type { Topology } from "../../../src/core/model/topology.ts";
+import { HostAddresses } from "../../../src/data/worker/host-addresses.ts";
 import { createTelling } from "../../../src/data/worker/telling.ts";
 import type { FromDataPlane } from "../../../src/planes/messages.ts";
 import { decodeMessage, plainName, rawMessage, rawOpt, rawQuestion } from "../../support/dns-bytes.ts";
@@ -14,7 +15,7 @@ import { startOneNetwork } from "../../support/one-network.ts";
 import { listOf } from "../../support/policies.ts";
 import { bridgeNetwork, guardedNetwork, runningContainer } from "../../support/topologies.ts";
 
-const host = { address: "203.0.113.5" as IpAddress, length: 32 };
+const host = "203.0.113.5" as IpAddress;
 
 test("what an answer had that the allowlist must name, a type that is not served, and a name that nobody has", async () => {
   const upstream = await startFakeUpstream({
@@ -68,7 +69,7 @@ test("what is never looked up, whatever the list says, is reported as denied", a
 
 test("a name may lead to the host where the list has a port of the host, whichever", async () => {
   const upstream = await startFakeUpstream({
-    onUdp: ({ message, reply }) => reply(answerTo(message, [host.address])),
+    onUdp: ({ message, reply }) => reply(answerTo(message, [host])),
   });
   for (const [allow, leads] of [
     ["app.example.org:443/tcp", false],
@@ -78,7 +79,7 @@ test("a name may lead to the host where the list has a port of the host, whichev
     const { ask, answerer } = startOneNetwork({
       allow,
       upstreams: [upstream],
-      options: { ownAddresses: () => [host] },
+      options: { ownAddresses: new HostAddresses(() => [host]) },
     });
     const { answers } = decodeMessage(await ask("app.example.org"));
     answerer.useUpstreams([]);

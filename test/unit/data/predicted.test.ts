@@ -7,12 +7,13 @@ import fc from "fast-check";
 import { AskerIndex } from "../../../src/core/askers/index-of-askers.ts";
 import { readAddressAnswer } from "../../../src/core/dns/probe.ts";
 import { hostMembers } from "../../../src/core/firewall/entries/host.ts";
-import { hostPrefix, type IpAddress, parseAddress } from "../../../src/core/model/address.ts";
+import { type IpAddress, parseAddress } from "../../../src/core/model/address.ts";
 import { type Explained, explainPath } from "../../../src/core/path/explained.ts";
 import type { Surroundings } from "../../../src/core/path/surroundings.ts";
 import { answersBy, insideOf, labelView } from "../../../src/core/suggest/label-view.ts";
 import { startAdmission } from "../../../src/data/admission.ts";
 import { readPath } from "../../../src/data/rehearse.ts";
+import { HostAddresses } from "../../../src/data/worker/host-addresses.ts";
 import { createSets } from "../../../src/edge/kernel/ipset/desired-sets.ts";
 import { monotonicMs } from "../../../src/edge/kernel/monotonic.ts";
 import { createFakeSets } from "../../support/fake-sets.ts";
@@ -65,7 +66,7 @@ function plane(label: string) {
     options: {
       admission,
       indexNow: () => index,
-      ownAddresses: () => hostAddresses.map(hostPrefix),
+      ownAddresses: new HostAddresses(() => hostAddresses),
     },
   });
   answerer.useTopology(topology, guarded);
