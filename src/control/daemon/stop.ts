@@ -77,17 +77,21 @@ async function nobodyGuarded({
   enforcement,
   host,
 }: Pick<DaemonParts, "inventory" | "enforcement" | "host">): Promise<() => boolean> {
+  let known: ReadonlySet<string> = new Set();
   // What is read now may be read while a round is under way, and no other begins once we are stopping.
   const asked = inventory
     .refresh()
-    .then(enforcement.decideAnew)
+    .then(() => {
+      // Before the round takes its picture: what comes while it is under way is in no classification.
+      known = new Set(inventory.current().networks.map(({ id }) => id));
+      return enforcement.decideAnew();
+    })
     .then(
       () => true,
       () => false,
     );
   const isRead = await Promise.race([asked, setTimeout(lastReadingMs, false)]);
   const guarded = new Set(enforcement.classification()?.guarded.flatMap(namesOf));
-  const known = new Set(inventory.current().networks.map(({ id }) => id));
   return () => {
     const topology = inventory.current();
     const since = topology.networks.filter(({ id }) => !known.has(id)).flatMap(namesOf);

@@ -49,17 +49,21 @@ describe("the hold on new bridges", () => {
     });
   }
 
-  const late: readonly [what: string, container: Container | undefined, isHeld: boolean][] = [
+  const late: readonly [what: string, on: string | undefined, isHeld: boolean][] = [
     ["is lifted where nobody starts while the daemon ends", undefined, false],
-    ["is lifted for a container on an open network that starts meanwhile", onNetwork("open"), false],
-    ["stays for a container on a guarded network that starts meanwhile", onNetwork("guarded"), true],
-    ["stays for a container on a network that is made meanwhile", onNetwork("new"), true],
+    ["is lifted for a container on an open network that starts meanwhile", "open", false],
+    ["is lifted for one on an open network that is first read then", "read", false],
+    ["stays for a container on a guarded network that starts meanwhile", "guarded", true],
+    ["stays for a container on a network that is made meanwhile", "made", true],
+    ["stays for one on a network that is made while the last round is under way", "in-round", true],
   ];
-  for (const [what, container, isHeld] of late) {
+  for (const [what, on, isHeld] of late) {
     it(what, async () => {
-      const [open, guarded, made] = ["open", "guarded", "new"].map((id) => bridgeNetwork(id));
-      assert.ok(open !== undefined && guarded !== undefined && made !== undefined);
-      let topology: Topology = { networks: [open, guarded], containers: [] };
+      const guarded = bridgeNetwork("guarded");
+      let topology: Topology = { networks: [bridgeNetwork("open"), guarded], containers: [] };
+      const make = (id: string): void => {
+        topology = { ...topology, networks: [...topology.networks, bridgeNetwork(id)] };
+      };
       let isLifted = false;
       const lifecycle = createLifecycle(
         () => undefined,
@@ -71,13 +75,13 @@ describe("the hold on new bridges", () => {
         config: { hold: true },
         dataPlane: { current: () => undefined },
         enforcement: {
-          decideAnew: async () => undefined,
+          decideAnew: async () => make("in-round"),
           classification: () => ({ guarded: [guarded] }),
           idle: async () => undefined,
         },
         history: { keep: () => undefined },
         host: { ownContainer: undefined },
-        inventory: { refresh: async () => undefined, current: () => topology },
+        inventory: { refresh: async () => make("read"), current: () => topology },
         lifecycle,
         log: createLog("error"),
         nextEngine: { hold: async () => undefined },
@@ -90,8 +94,8 @@ describe("the hold on new bridges", () => {
       await stop(parts as DaemonParts, {
         begin: async () => undefined,
         async settled() {
-          if (container !== undefined)
-            topology = { networks: [open, guarded, made], containers: [container] };
+          make("made");
+          if (on !== undefined) topology = { ...topology, containers: [onNetwork(on)] };
           return undefined;
         },
       });
