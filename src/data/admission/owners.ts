@@ -14,15 +14,15 @@ export interface Owner {
   readonly digest: string | undefined;
   /** Whether nothing is left of an earlier holder's open flows. */
   readonly isCleared: boolean;
-  /** The epoch of the policies in use when it came; undefined where it came before the first, which opened nothing. */
+  /** The epoch of the policies by which flows of its own may be open; undefined before the first: there are none. */
   readonly since: string | undefined;
 }
 
 /** In the place of the digest: who was not cleared has not been judged either, to the next daemon. */
 const uncleared = "uncleared";
 
-/** In the place of the epoch: that of an earlier run is not known. */
-const earlierRun = "";
+/** In the place of the epoch: policies of more than one, or of an earlier run, may have opened something. */
+const notOne = "";
 
 /** Who has left an address is remembered for so many of them; who comes again to another is judged anew. */
 const mostFormer = 16_384;
@@ -70,9 +70,10 @@ export class Owners {
    */
   own(asker: IpAddress, sandbox: string): boolean {
     const former = this.#former.get(asker);
-    const digest = former?.sandbox === sandbox ? former.digest : undefined;
+    const { digest, since } =
+      former?.sandbox === sandbox ? former : { digest: undefined, since: this.#epoch };
     try {
-      this.set(asker, { sandbox, digest, isCleared: false, since: this.#epoch });
+      this.set(asker, { sandbox, digest, isCleared: false, since });
     } catch (error) {
       if (!isSetFull(error)) throw error;
       this.#unplaced.set(asker, sandbox);
@@ -106,7 +107,7 @@ export class Owners {
 
   /**
    * Those whose policy may be another one than before, with what it was judged by then, and the digest that it has now;
-   * each once.
+   * each once. From now on these policies may open something for all, for those that are not known yet, too.
    */
   takeCandidates(
     epoch: string,
@@ -120,8 +121,11 @@ export class Owners {
     this.#isJudged = true;
     this.#unjudged = new Set();
     for (const asker of candidates) {
-      const before = this.#owners.get(asker);
-      if (before === undefined) continue;
+      const known = this.#owners.get(asker);
+      if (known === undefined) continue;
+      const { since = epoch } = known;
+      const before = { ...known, since: since === epoch ? epoch : notOne };
+      this.#owners.set(asker, before);
       const key = keyOf(asker);
       if (key === undefined) this.#unjudged.add(asker);
       else found.set(asker, { before, digest: digestOf([key]) });
@@ -144,7 +148,7 @@ function leftOwners(sets: KernelSets): (readonly [IpAddress, Owner])[] {
   return entries.flatMap(({ key, comment = "" }) => {
     const [sandbox = "", note] = comment.split(" ");
     const isCleared = note !== uncleared;
-    const owner: Owner = { sandbox, digest: isCleared ? note : undefined, isCleared, since: earlierRun };
+    const owner: Owner = { sandbox, digest: isCleared ? note : undefined, isCleared, since: notOne };
     return key.kind === "net" ? [[key.prefix.address, owner] as const] : [];
   });
 }

@@ -44,8 +44,7 @@ export class Rejudging {
     const candidates = owners.takeCandidates(epoch, (asker) => keyOf(asker));
     const judged = [...candidates].filter(([, { before, digest }]) => before.digest !== digest);
     // Who has come since these policies are in use has nothing yet that another one could have allowed.
-    const isNew = ({ digest, since }: Owner): boolean =>
-      digest === undefined && (since === undefined || since === epoch);
+    const isNew = ({ digest, since }: Owner): boolean => digest === undefined && since === epoch;
     const changed = judged
       .filter(([asker, { before }]) => !isNew(before) || rights.index.count(asker) > 0)
       .map(([asker]) => asker);
