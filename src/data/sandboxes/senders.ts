@@ -1,6 +1,6 @@
 // The addresses that a sandbox may send from, and be granted something at: those that no other sandbox has a better right
 // to. What the engine gave to one that is on the network is its own, were it on an interface that it has moved; what it did
-// not give belongs to who claimed it first.
+// not give belongs to the host, if that has it, or else to who claimed it first.
 
 import { AddressClaims, type ClaimChange } from "../../core/askers/address-claims.ts";
 import type { AskerIndex } from "../../core/askers/index-of-askers.ts";
@@ -107,9 +107,11 @@ export class Senders {
 
   /** The engine tells late, that a container is there and that it is gone: who has an address on counts as well. */
   #mayClaim(sandbox: string, address: IpAddress, isOn: boolean): boolean {
-    const { holdersOf, isRead } = this.#options;
+    const { holdersOf, isRead, isHosts } = this.#options;
     const givenTo = this.#givenTo(address, sandbox, isOn);
     if (givenTo !== undefined) return givenTo === sandbox;
+    // Its neighbours would send to it what is meant for the host.
+    if (isHosts(address)) return false;
     const holders = holdersOf(address);
     // What the engine gave, and what is on no more, is another's that has it on.
     if (!isOn && isRead(sandbox) && holders.size > 0) return false;

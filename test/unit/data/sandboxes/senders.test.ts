@@ -42,6 +42,8 @@ interface World {
   readonly wantsNothing?: string;
   /** Whether the addresses of `other` were read. */
   readonly isRead?: boolean;
+  /** Whether the host has `shared`. */
+  readonly isHosts?: boolean;
 }
 
 function start(world: World = {}): Senders {
@@ -67,7 +69,7 @@ function start(world: World = {}): Senders {
     linkLocalBefore: () => linkLocalBefore,
     mayBeThere: (sandbox) => (sandbox === undefined ? world.isThere === true : isThere),
     isRead: (sandbox) => sandbox === "box" || (world.isRead ?? true),
-    isHosts: () => false,
+    isHosts: (address) => address === shared && world.isHosts === true,
   });
 }
 
@@ -132,6 +134,17 @@ test("of one that is not on the network it is another's that has it on, as soon 
     assert.deepEqual([back.senders.includes(shared), [...back.losers]], [true, ["box"]]);
     assert.equal(sharesIn(senders, box, its), false);
   }
+});
+
+test("what the host has is nobody's but whom the engine gave it to, until the host has given it up", () => {
+  const world = { holders: ["box"], isHosts: true };
+  const senders = start(world);
+  assert.equal(sharesIn(senders, box), false);
+  assert.equal(sharesIn(start({ ...world, givenTo: "box" }), box), true);
+  world.isHosts = false;
+  assert.equal(sharesIn(senders, box), true);
+  world.isHosts = true;
+  assert.deepEqual(senders.claim(box, port, found).released, [shared]);
 });
 
 test("one whose addresses were not read yet keeps what the engine gave to it, and what it was known by", () => {
