@@ -19,7 +19,7 @@ interface ServiceSet {
 
 const everyPort: Range = { from: 1, to: 65_535 };
 
-/** What is left of `services` when `taken` is taken away; in the fewest services that say it. */
+/** What is left of `services` when `taken` is taken away; the same packets are always said by the same services. */
 export function subtractServices(
   services: readonly Service[],
   taken: readonly Service[],

@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { anyService, isDnsService, renderService, type Service } from "../../../../src/core/model/service.ts";
 import {
-  anyService,
-  renderService,
-  type Service,
-  serviceCovers,
-} from "../../../../src/core/model/service.ts";
-import { intersectServices, subtractServices } from "../../../../src/core/model/service-set.ts";
-import { services } from "../../../support/random-policies.ts";
+  intersectServices,
+  subtractServices,
+  withoutNewResolvers,
+} from "../../../../src/core/model/service-set.ts";
+import {
+  bitsOf,
+  everyService,
+  lookupBits,
+  type PacketBits,
+  writableServices,
+} from "../../../support/naive-services.ts";
 
 /** From what renderService() writes. */
 function servicesOf(text: string): readonly Service[] {
@@ -82,39 +87,34 @@ describe("intersectServices", () => {
     });
 });
 
-/** Where ranges of the samples begin and end, and their neighbours. */
-const sampledPorts = [
-  ...Array.from({ length: 16 }, (_, index) => index + 1),
-  ...Array.from({ length: 16 }, (_, index) => index + 49),
-  443,
-  65_529,
-  65_530,
-  65_534,
-  65_535,
-];
-const points = [
-  ...[6, 17].flatMap((protocol) => sampledPorts.map((port) => [protocol, port] as const)),
-  [1, undefined] as const,
-];
+const sets = fc.array(everyService, { maxLength: 5 });
+const runs = { numRuns: 1000 };
 
-const modelOf = (set: readonly Service[]): readonly boolean[] =>
-  points.map(([protocol, port]) => set.some((service) => serviceCovers(service, protocol, port)));
+/** The same set, otherwise written: each service cut in two, some of it twice, and the other way round. */
+function rewritten(services: readonly Service[]): readonly Service[] {
+  const halves = services.flatMap((service): Service[] => {
+    const { protocol, ports } = service;
+    if (ports === "any" || ports.from === ports.to) return [service];
+    const middle = Math.floor((ports.from + ports.to) / 2);
+    return [
+      { protocol, ports: { from: ports.from, to: middle } },
+      { protocol, ports: { from: middle + 1, to: ports.to } },
+    ];
+  });
+  return [...halves, ...services.slice(1)].reverse();
+}
+
+const union = (a: readonly Service[], b: readonly Service[] = []): readonly Service[] =>
+  subtractServices([...a, ...b], []);
 
 describe("sets of services are sets of packets", () => {
-  const sets = fc.array(services, { maxLength: 5 });
-  const runs = { numRuns: 2000 };
-  it("difference and intersection", () => {
+  it("difference, intersection and union", () => {
     fc.assert(
       fc.property(sets, sets, (a, b) => {
-        const [inA, inB] = [modelOf(a), modelOf(b)];
-        assert.deepEqual(
-          modelOf(subtractServices(a, b)),
-          inA.map((covered, index) => covered && !inB[index]),
-        );
-        assert.deepEqual(
-          modelOf(intersectServices(a, b)),
-          inA.map((covered, index) => covered && inB[index]),
-        );
+        const [inA, inB] = [bitsOf(a), bitsOf(b)];
+        assert.ok(bitsOf(subtractServices(a, b)) === (inA & ~inB));
+        assert.ok(bitsOf(intersectServices(a, b)) === (inA & inB));
+        assert.ok(bitsOf(union(a, b)) === (inA | inB));
       }),
       runs,
     );
@@ -123,19 +123,76 @@ describe("sets of services are sets of packets", () => {
     fc.assert(
       fc.property(sets, sets, (a, b) => {
         const left = subtractServices(a, b);
-        assert.deepEqual(subtractServices(left, []), left);
+        assert.deepEqual(union(left), left);
+        assert.deepEqual(subtractServices(rewritten(a), rewritten(b)), left);
         assert.deepEqual(subtractServices(left, b), left);
         assert.deepEqual(subtractServices(left, [anyService]), []);
-        assert.deepEqual(subtractServices([...left, ...a], []), subtractServices(a, []));
+        assert.deepEqual(union(left, a), union(a));
+        assert.deepEqual(intersectServices(left, rewritten(left)), left);
+      }),
+      runs,
+    );
+  });
+  it("each service by itself stays as it is written", () => {
+    fc.assert(
+      fc.property(everyService, (service) => {
+        const { protocol, ports } = service;
+        const isWhole = ports !== "any" && ports.from === 1 && ports.to === 65_535 && protocol !== "any";
+        assert.deepEqual(union([service]), [isWhole ? { protocol, ports: "any" } : service]);
       }),
       runs,
     );
   });
   it("everything but the complement of a set is the set", () => {
     fc.assert(
-      fc.property(sets, (a) => {
+      fc.property(sets, sets, (a, b) => {
         const outside = subtractServices([anyService], a);
-        assert.deepEqual(subtractServices([anyService], outside), subtractServices(a, []));
+        assert.deepEqual(subtractServices([anyService], outside), union(a));
+        assert.deepEqual(subtractServices(b, outside), intersectServices(a, b));
+        assert.deepEqual(subtractServices(b, subtractServices(b, a)), intersectServices(b, a));
+      }),
+      runs,
+    );
+  });
+});
+
+describe("withoutNewResolvers", () => {
+  const others = sets.map((services) => services.filter((service) => !isDnsService(service)));
+  const lookups = writableServices.map(
+    ({ protocol }): Service => ({ protocol, ports: { from: 53, to: 53 } }),
+  );
+  /** As terms have them: port 53 by itself never stands among others. */
+  const terms = fc.oneof(
+    { weight: 3, arbitrary: others },
+    { weight: 1, arbitrary: fc.array(lookups, { maxLength: 3 }) },
+  );
+  /** Packets to port 53 only where it stands alone. */
+  const granted = (services: readonly Service[]): PacketBits =>
+    (bitsOf(services) & ~lookupBits) | bitsOf(services.filter(isDnsService));
+  it("leaves nothing that was not granted before", () => {
+    fc.assert(
+      fc.property(terms, sets, (before, taken) => {
+        const left = withoutNewResolvers(before, subtractServices(before, taken));
+        assert.ok((granted(left) & ~granted(before)) === 0n);
+      }),
+      runs,
+    );
+  });
+  it("leaves of what two have in common nothing that neither granted", () => {
+    fc.assert(
+      fc.property(terms, terms, (a, b) => {
+        const both = withoutNewResolvers([...a, ...b], intersectServices(a, b));
+        assert.ok((granted(both) & ~(granted(a) | granted(b))) === 0n);
+      }),
+      runs,
+    );
+  });
+  it("takes away nothing but port 53, and not where that was named by itself", () => {
+    fc.assert(
+      fc.property(terms, sets, (before, taken) => {
+        const left = subtractServices(before, taken);
+        const gone = bitsOf(left) & ~bitsOf(withoutNewResolvers(before, left));
+        assert.ok((gone & ~(before.some(isDnsService) ? 0n : lookupBits)) === 0n);
       }),
       runs,
     );
