@@ -131,3 +131,34 @@ test("what OpenSSL takes for the name is what was read, of right hellos and of m
   }
   assert.ok(compared > 50, `${compared}`);
 });
+
+test("OpenSSL does not compare the names of two hellos, and goes by the second: so both are read", async () => {
+  const [retried] = recorded("retried");
+  const bytes = Buffer.from(retried?.bytes ?? assert.fail());
+  bytes.write("www", bytes.lastIndexOf(name));
+  const first = readHello(bytes);
+  assert.ok(first !== "more" && "hello" in first);
+  const rest = bytes.subarray(first.length);
+  assert.deepEqual(readSecondHello(rest, first.hello), { refusal: "other-name" });
+  const answers: Buffer[] = [];
+  const wire = new Duplex({
+    read: () => undefined,
+    write: (answer: Buffer, _encoding, done) => {
+      answers.push(answer);
+      done();
+      wire.emit("answered");
+    },
+  });
+  const secureContext = createSecureContext({ ...certificate, ecdhCurve: "P-384" });
+  const server = new TLSSocket(wire, { isServer: true, secureContext });
+  const names: unknown[] = [];
+  for (const sent of [bytes.subarray(0, first.length), rest]) {
+    const answered = once(wire, "answered");
+    wire.push(sent);
+    await answered;
+    names.push(Reflect.get(server, "servername"));
+  }
+  server.destroy();
+  assert.equal(readServerStart(Buffer.concat(answers)), "retry");
+  assert.deepEqual(names, [name, "www.example.com"]);
+});
