@@ -1,0 +1,65 @@
+// The head of a request of HTTP/1 (RFC 9112), which names the site that a server is to serve. Each request of a
+// connection has one, so each is read.
+
+import type { BodyLength } from "./body.ts";
+import { DecidingFields } from "./deciding-fields.ts";
+import { fieldLineAt } from "./line.ts";
+import type { Refused } from "./refusals.ts";
+import { type StartLine, startLineAt } from "./start-line.ts";
+
+export interface Head {
+  /** As sent. */
+  readonly method: string;
+  /** The name that it asks for, in lower case, without a port. */
+  readonly host: string;
+  /** What follows it. */
+  readonly body: BodyLength;
+  /** Whether the connection is no HTTP any more once a server says 101 to it; it has no body then. */
+  readonly isWebSocket: boolean;
+}
+
+const headBytesAtMost = 16 * 1024;
+const fieldsAtMost = 100;
+
+/**
+ * Reads the head that begins with these bytes, whatever is behind it; "more" while it is incomplete. What was said of the
+ * first bytes of a stream, other than "more", is said of all of it. `length` is the head's, in bytes.
+ */
+export function readHead(
+  bytes: Uint8Array,
+): "more" | { readonly head: Head; readonly length: number } | Refused {
+  const to = Math.min(bytes.length, headBytesAtMost);
+  const start = startLineAt(bytes, to);
+  const read = start === "more" || "refusal" in start ? start : fieldsBehind(start, bytes, to);
+  return read === "more" && to === headBytesAtMost ? { refusal: "head-too-long" } : read;
+}
+
+function fieldsBehind(start: StartLine, bytes: Uint8Array, to: number): ReturnType<typeof readHead> {
+  const fields = new DecidingFields();
+  let at = start.next;
+  for (let count = 0; ; count++) {
+    const line = fieldLineAt(bytes, at, to);
+    if (line === "more" || "refusal" in line) return line;
+    if (line.name === "") {
+      const head = headOf(start, fields);
+      return "refusal" in head ? head : { head, length: line.next };
+    }
+    if (count === fieldsAtMost) return { refusal: "too-many-fields" };
+    const refusal = fields.take(bytes, line);
+    if (refusal !== undefined) return { refusal };
+    at = line.next;
+  }
+}
+
+/** What the fields say together. */
+function headOf(start: StartLine, fields: DecidingFields): Head | Refused {
+  const { method, version } = start;
+  const { host, contentLength = 0, isChunked } = fields;
+  if (host === undefined) return { refusal: "no-host" };
+  if (start.host !== undefined && start.host !== host) return { refusal: "host-differs" };
+  if (isChunked && fields.contentLength !== undefined) return { refusal: "two-framings" };
+  if (isChunked && version === "1.0") return { refusal: "transfer-encoding" };
+  const body = isChunked ? "chunks" : contentLength;
+  const isWebSocket = fields.asksForWebSocket(method === "GET" && version === "1.1" && body === 0);
+  return isWebSocket === undefined ? { refusal: "upgrade" } : { method, host, body, isWebSocket };
+}
