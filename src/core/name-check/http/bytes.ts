@@ -18,7 +18,7 @@ export const classes = {
   token: 1,
   /** In values of fields: all but control characters; a tab is none. */
   value: 2,
-  /** In targets: as in values, but no blanks. Raw UTF-8 is sent by curl, and means a path to all. */
+  /** In targets: as in values, but no blanks. Older clients send paths in raw UTF-8. */
   target: 4,
   /** In extensions of chunks: as in values, but ASCII only. */
   extension: 8,

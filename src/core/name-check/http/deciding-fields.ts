@@ -84,7 +84,7 @@ export class DecidingFields {
   }
 
   #takeLength(text: string): HttpRefusal | undefined {
-    const [, digits] = /^ ?(0|[1-9][0-9]{0,15})$/.exec(text) ?? [];
+    const [, digits] = /^ ?(0|[1-9][0-9]*)$/.exec(text) ?? [];
     const length = Number(digits);
     if (!Number.isSafeInteger(length)) return "content-length";
     this.contentLength = length;

@@ -10,13 +10,17 @@ import type { Refused } from "./refusals.ts";
  */
 export function hostNamed(bytes: Uint8Array, from: number, to: number): { readonly name: string } | Refused {
   const text = textOf(bytes, from, to);
-  if (/^\[|^[0-9.]+(:|$)/.test(text)) return { refusal: "host-address" };
+  if (text.startsWith("[")) return { refusal: "host-address" };
   const [, name] = /^([A-Za-z0-9_.-]+)(?::[0-9]{1,5})?$/.exec(text) ?? [];
   return name === undefined ? { refusal: "host-form" } : nameOf(name);
 }
 
-/** A dot at the end is refused: to some servers it is no part of the name, to others it makes a name that they do not have. */
+/** `1.2.3.4`, and what some resolvers and libraries take for an address beside it: `127.1`, `0x7f.0x1`. */
+const endsAsAddress = /(^|\.)([0-9]+|0x[0-9a-f]*)$/i;
+
+/** A dot at the end is refused: some servers take it off, others have no site of that name and serve their first one. */
 function nameOf(text: string): { readonly name: string } | Refused {
+  if (endsAsAddress.test(text)) return { refusal: "host-address" };
   const canonical = text.endsWith(".") ? undefined : canonicalDomain(text, 2);
   return canonical === undefined || "problem" in canonical
     ? { refusal: "host-form" }

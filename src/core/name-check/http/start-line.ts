@@ -53,7 +53,7 @@ function targetIn(
   if (bytes[from] === bytesOf.slash) return { host: undefined };
   if (bytes[from] === bytesOf.asterisk && to - from === 1 && method === "OPTIONS") return { host: undefined };
   const hostFrom = from + scheme.length;
-  if (hostFrom > to || textOf(bytes, from, hostFrom) !== scheme) return { refusal: "target" };
+  if (!textOf(bytes, from, to).startsWith(scheme)) return { refusal: "target" };
   let hostTo = hostFrom;
   while (hostTo < to && bytes[hostTo] !== bytesOf.slash && bytes[hostTo] !== bytesOf.question) hostTo++;
   const host = hostNamed(bytes, hostFrom, hostTo);

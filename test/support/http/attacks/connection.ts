@@ -8,6 +8,7 @@ export const connection = {
     "the host": post("Connection: close, Host"),
     "the length": post("Connection: Content-Length\r\nContent-Length: 5", "hello"),
     "the coding": post("Connection: keep-alive ,\ttransfer-encoding"),
+    "the expectation": post("Connection: Expect\r\nExpect: 100-continue"),
     "in a second field": post("Connection: close\r\nConnection: host"),
   },
   expectation: {
@@ -31,6 +32,20 @@ export const connection = {
     "no key": offer("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"),
     "two keys": offer("Connection: Upgrade", "Upgrade: websocket", key, key, "Sec-WebSocket-Version: 13"),
     "no version": offer("Connection: Upgrade", "Upgrade: websocket", key),
+    "twice the same": offer(
+      "Connection: Upgrade",
+      "Upgrade: websocket",
+      "Upgrade: websocket",
+      key,
+      "Sec-WebSocket-Version: 13",
+    ),
+    "two versions": offer(
+      "Connection: Upgrade",
+      "Upgrade: websocket",
+      key,
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Version: 13",
+    ),
     "another version": offer("Connection: Upgrade", "Upgrade: websocket", key, "Sec-WebSocket-Version: 1777"),
     "no option": offer("Upgrade: websocket", key, "Sec-WebSocket-Version: 13"),
     "a body": offer(

@@ -61,7 +61,6 @@ export const fields = {
     "a hyphen in front": from("-www.example.org"),
     "a long label": from(`${"a".repeat(64)}.example.org`),
     "a long name": from(`${"a23456789.".repeat(25)}example`),
-    "a number": from("www.example.1"),
     "in the target": get("http://www.example.org\\@evil.example/"),
     "a fragment in the target": get("http://www.example.org#/"),
     "user information in the target": get("http://www.example.org@evil.example/"),
@@ -73,6 +72,9 @@ export const fields = {
     IPv6: from("[2001:db8::1]"),
     "IPv6 and a port": from("[2001:db8::1]:80"),
     "one number": from("3221225985"),
+    "two numbers": from("192.513"),
+    "numbers to the base of 16": from("0xC0.0x000201"),
+    "a number behind a name": from("www.example.1"),
     "in the target": get("http://192.0.2.1/"),
   },
   "host-differs": {

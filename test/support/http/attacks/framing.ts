@@ -3,49 +3,13 @@
 import type { HttpRefusal } from "../../../../src/core/name-check/http/refusals.ts";
 import { type Attacks, chunks, evil, host, named, post } from "./make.ts";
 
-const lengths = [
-  "",
-  "+5",
-  "-5",
-  "-0",
-  "0x5",
-  "5.0",
-  "5e0",
-  "5,5",
-  "5, 5",
-  "5 5",
-  "05",
-  "00",
-  "\t5",
-  "5 ",
-  " 5",
-  "5\t",
-  "five",
-];
+const lengths = "|+5|-5|-0|0x5|5.0|5e0|5,5|5, 5|5 5|05|00|\t5|5 | 5|5\t|five".split("|");
 const codings = [
-  ...[
-    "",
-    "identity",
-    "gzip, chunked",
-    "chunked, chunked",
-    "chunked, identity",
-    "x",
-    "xchunked",
-    "chunked;q=1",
-  ],
-  ...[
-    "Chunked",
-    "chunKed",
-    '"chunked"',
-    "chunked ",
-    "\tchunked",
-    " chunked",
-    "chunked\t",
-    "chunked,",
-    ",chunked",
-  ],
-  ...["\xa0chunked", "chunked\xa0", "chunked, cow", "cow, chunked"],
+  ...["", "identity", "gzip, chunked", "chunked, chunked", "chunked, identity", "chunked;q=1"],
+  ...["x", "xchunked", "chunkedx", "Chunked", "chunKed", '"chunked"', "chunked ", "\tchunked", " chunked"],
+  ...["chunked\t", "chunked,", ",chunked", "\xa0chunked", "chunked\xa0", "chunked, cow", "cow, chunked"],
 ];
+const sizes = "|-5|+5|0x5| 5|5 |\t5|5\t|5 ;a|5_0|5,5|/|:|@|G|`|g|\xb5".split("|");
 
 export const framing = {
   "content-length": {
@@ -68,9 +32,7 @@ export const framing = {
     "in 1.0": `POST / HTTP/1.0\r\n${host}Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n`,
   },
   "chunk-size": {
-    ...named(["", "-5", "+5", "0x5", " 5", "5 ", "\t5", "5\t", "5 ;a", "5_0", "5,5", "g", "\xb5"], (size) =>
-      chunks(size, "hello", "0", "", ""),
-    ),
+    ...named(sizes, (size) => chunks(size, "hello", "0", "", "")),
     "9 digits": chunks("000000005", "hello", "0", "", ""),
     "beyond 31 bits": chunks("80000000", "hello"),
     "beyond 32 bits": chunks("100000005", "hello", "0", "", ""),
@@ -89,6 +51,7 @@ export const framing = {
     "longer than its size": chunks("4", "hello", "0", "", ""),
     "shorter than its size": chunks("6", "hello", "0", "", ""),
     "LF alone": chunks("5", "hello\n0", "", ""),
+    "another byte before LF": chunks("5", "hello \n0", "", ""),
     "CR alone": chunks("5", "hello\r0", "", ""),
   },
 } as const satisfies Partial<Record<HttpRefusal, Attacks>>;

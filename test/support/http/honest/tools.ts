@@ -21,7 +21,10 @@ export const fromTools: readonly Honest[] = [
   one("curl -I", head("HEAD /a HTTP/1.1", "Host: www.example.org", "User-Agent: curl/7.88.1", "Accept: */*")),
   one("curl, OPTIONS *", head("OPTIONS * HTTP/1.1", "Host: www.example.org", "User-Agent: curl/7.88.1")),
   one("curl, another port", head("GET / HTTP/1.1", "Host: www.example.org:8080", "Accept: */*")),
-  one("curl, a path in raw UTF-8", head("GET /\xc3\xa4 HTTP/1.1", "Host: www.example.org", "Accept: */*")),
+  one(
+    "an old client, a path in raw UTF-8",
+    head("GET /\xc3\xa4 HTTP/1.1", "Host: www.example.org", "Accept: */*"),
+  ),
   one("curl, upper case", head("GET / HTTP/1.1", "Host: WWW.Example.ORG", "Accept: */*")),
   one(
     "curl -d",
