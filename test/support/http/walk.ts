@@ -19,7 +19,7 @@ export interface Walked {
   readonly waiting: number;
 }
 
-/** Each piece is what has come at once. Behind a request for WebSocket nothing is read. */
+/** Each piece is what has come at once. Behind a request for WebSocket nothing is read; an offer of h2c is taken for declined. */
 export function walk(pieces: readonly Uint8Array[]): Walked {
   const walker = new Walker();
   for (const piece of pieces) walker.take(piece);
@@ -35,7 +35,11 @@ class Walker {
 
   take(piece: Uint8Array): void {
     let left: Uint8Array | undefined = piece;
-    while (left !== undefined && this.#refusal === undefined && !this.#requests.at(-1)?.isWebSocket) {
+    while (
+      left !== undefined &&
+      this.#refusal === undefined &&
+      this.#requests.at(-1)?.upgrade !== "websocket"
+    ) {
       left = this.#body === undefined ? this.#takeHead(left) : this.#takeBody(left, this.#body);
     }
   }

@@ -3,7 +3,7 @@
 import { bytesOf, textOf } from "./bytes.ts";
 import { hostNamed } from "./host.ts";
 import type { FieldLine } from "./line.ts";
-import type { HttpRefusal } from "./refusals.ts";
+import type { HttpRefusal, Refused } from "./refusals.ts";
 
 /** Their names, with what a second one is refused for; undefined for a list that may go on in another field. */
 const deciding: ReadonlyMap<string, HttpRefusal | undefined> = new Map([
@@ -15,6 +15,13 @@ const deciding: ReadonlyMap<string, HttpRefusal | undefined> = new Map([
   ["upgrade", "upgrade"],
   ["sec-websocket-key", "upgrade"],
   ["sec-websocket-version", "upgrade"],
+]);
+
+export type Upgrade = "websocket" | "h2c";
+
+const upgrades: ReadonlyMap<string, Upgrade> = new Map([
+  ["websocket", "websocket"],
+  ["h2c", "h2c"],
 ]);
 
 /** Fields that a server nearer to the site would miss, if one on the way took them out as Connection says. */
@@ -33,6 +40,7 @@ export class DecidingFields {
   isChunked = false;
   readonly #seen = new Set<string>();
   readonly #options = new Set<string>();
+  #protocol: Upgrade | undefined;
 
   /** Takes one field into account; what is wrong with it, if something is. */
   take(bytes: Uint8Array, { name, valueFrom, valueTo }: FieldLine): HttpRefusal | undefined {
@@ -57,7 +65,8 @@ export class DecidingFields {
       case "expect":
         return /^[ \t]*100-continue[ \t]*$/i.test(text) ? undefined : "expectation";
       case "upgrade":
-        return /^[ \t]*websocket[ \t]*$/i.test(text) ? undefined : "upgrade";
+        this.#protocol = upgrades.get(text.replaceAll(/^[ \t]+|[ \t]+$/g, "").toLowerCase());
+        return this.#protocol === undefined ? "upgrade" : undefined;
       case "sec-websocket-version":
         return /^[ \t]*13[ \t]*$/.test(text) ? undefined : "upgrade";
       default:
@@ -65,14 +74,16 @@ export class DecidingFields {
     }
   }
 
-  /** Whether the connection is to become another: undefined when that is asked for otherwise than RFC 6455 section 4.1 says. */
-  asksForWebSocket(isPlainGet: boolean): boolean | undefined {
-    if (!this.#seen.has("upgrade")) return false;
+  /**
+   * What the connection is to become. It is refused when that is asked for otherwise than RFC 6455 section 4.1 and RFC 7540
+   * section 3.2 say; a body is refused with it, as servers differ in which protocol that is in.
+   */
+  upgradeOf(isPlain: boolean, isGet: boolean): Upgrade | "none" | Refused {
+    if (this.#protocol === undefined) return "none";
     const isWhole =
-      this.#options.has("upgrade") &&
-      this.#seen.has("sec-websocket-key") &&
-      this.#seen.has("sec-websocket-version");
-    return isWhole && isPlainGet ? true : undefined;
+      this.#protocol === "h2c" ||
+      (isGet && this.#seen.has("sec-websocket-key") && this.#seen.has("sec-websocket-version"));
+    return isPlain && isWhole && this.#options.has("upgrade") ? this.#protocol : { refusal: "upgrade" };
   }
 
   /** Of what decides, only one blank in front is taken: every client writes it so, and servers differ in what else is blank. */

@@ -2,7 +2,7 @@
 // connection has one, so each is read.
 
 import type { BodyLength } from "./body.ts";
-import { DecidingFields } from "./deciding-fields.ts";
+import { DecidingFields, type Upgrade } from "./deciding-fields.ts";
 import { fieldLineAt } from "./line.ts";
 import type { Refused } from "./refusals.ts";
 import { type StartLine, startLineAt } from "./start-line.ts";
@@ -14,8 +14,12 @@ export interface Head {
   readonly host: string;
   /** What follows it. */
   readonly body: BodyLength;
-  /** Whether the connection is no HTTP any more once a server says 101 to it; it has no body then. */
-  readonly isWebSocket: boolean;
+  /**
+   * What the connection is to become; it has no body then, and nothing of the client's may pass until the server has
+   * answered. A 101 ends the requests of a "websocket". "h2c" is an offer that servers hardly ever take, which clients such
+   * as Java's make unasked: after a 101 the connection has to be cut, as its requests cannot be read.
+   */
+  readonly upgrade: Upgrade | "none";
 }
 
 const headBytesAtMost = 16 * 1024;
@@ -60,6 +64,6 @@ function headOf(start: StartLine, fields: DecidingFields): Head | Refused {
   if (isChunked && fields.contentLength !== undefined) return { refusal: "two-framings" };
   if (isChunked && version === "1.0") return { refusal: "transfer-encoding" };
   const body = isChunked ? "chunks" : contentLength;
-  const isWebSocket = fields.asksForWebSocket(method === "GET" && version === "1.1" && body === 0);
-  return isWebSocket === undefined ? { refusal: "upgrade" } : { method, host, body, isWebSocket };
+  const upgrade = fields.upgradeOf(version === "1.1" && body === 0, method === "GET");
+  return typeof upgrade === "string" ? { method, host, body, upgrade } : upgrade;
 }

@@ -28,7 +28,7 @@ const sentences = {
   "two-framings": "it has both Content-Length and Transfer-Encoding",
   "connection-option": "its Connection field names a field that every server on the way must see",
   expectation: "it expects other than 100-continue",
-  upgrade: "it asks to change to another protocol than WebSocket, or not as RFC 6455 says",
+  upgrade: "it asks to change to another protocol than WebSocket or h2c, or not in their way",
   "head-too-long": "its head is longer than 16 KB",
   "too-many-fields": "it has more than 100 fields",
   "chunk-size": "the size of a chunk is not up to 8 hexadecimal digits, or is 2 GB or more",

@@ -18,7 +18,11 @@ export const connection = {
     nothing: post("Expect:"),
   },
   upgrade: {
-    "h2c, as curl asks": offer("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMA"),
+    "h2c with a body": offer("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "Content-Length: 5"),
+    "h2c with chunks": offer("Connection: Upgrade", "Upgrade: h2c", "Transfer-Encoding: chunked"),
+    "h2c without its option": offer("Upgrade: h2c"),
+    "h2c in 1.0": offer("Connection: Upgrade", "Upgrade: h2c").replace("1.1", "1.0"),
+    h2: offer("Connection: Upgrade", "Upgrade: h2"),
     TLS: offer("Connection: Upgrade", "Upgrade: TLS/1.2"),
     two: offer("Connection: Upgrade", "Upgrade: websocket, h2c", key, "Sec-WebSocket-Version: 13"),
     twice: offer(
@@ -28,6 +32,7 @@ export const connection = {
       key,
       "Sec-WebSocket-Version: 13",
     ),
+    "a blank within": offer("Connection: Upgrade", "Upgrade: h2 c"),
     nothing: offer("Upgrade:"),
     "no key": offer("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"),
     "two keys": offer("Connection: Upgrade", "Upgrade: websocket", key, key, "Sec-WebSocket-Version: 13"),

@@ -14,7 +14,11 @@ export const start = {
     "a method of other bytes": "GE\xd4 / HTTP/1.1\r\n",
     "behind a body": post("Content-Length: 1", `x\r\n${evil}`),
   },
-  "http-2": { "the preface": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "in lower case": "pri * HTTP/1.1\r\n" },
+  "http-2": {
+    "behind an offer of h2c": `${get("/", `${host}Connection: Upgrade\r\nUpgrade: h2c\r\n`)}PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n`,
+    "the preface": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "in lower case": "pri * HTTP/1.1\r\n",
+  },
   tunnel: {
     CONNECT: `CONNECT www.example.org:443 HTTP/1.1\r\n${host}\r\n`,
     "in mixed case": `Connect / HTTP/1.1\r\n${host}\r\n`,

@@ -48,7 +48,7 @@ export const fromBrowsers: readonly Honest[] = [
         "user-agent: node",
       )}`,
     ),
-    isWebSocket: true,
+    upgrade: "websocket",
   },
   {
     ...one(
@@ -63,6 +63,6 @@ export const fromBrowsers: readonly Honest[] = [
         "Upgrade: WebSocket",
       )}`,
     ),
-    isWebSocket: true,
+    upgrade: "websocket",
   },
 ];

@@ -88,6 +88,21 @@ export const fromLanguages: readonly Honest[] = [
       "Connection: keep-alive",
     ),
   ),
+  {
+    ...one(
+      "java, HttpClient",
+      head(
+        "GET /b HTTP/1.1",
+        "Connection: Upgrade, HTTP2-Settings",
+        "Content-Length: 0",
+        "Host: www.example.org",
+        "HTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA",
+        "Upgrade: h2c",
+        "User-Agent: Java-http-client/17.0.15",
+      ),
+    ),
+    upgrade: "h2c",
+  },
   one(
     "a client that signs each chunk in an extension",
     `${head("PUT /o HTTP/1.1", "Host: www.example.org", "Transfer-Encoding: chunked")}3;sig=ab\r\nabc\r\n0;sig=cd\r\n\r\n`,

@@ -5,7 +5,8 @@ export interface Honest {
   readonly text: string;
   /** Host, and bytes of the body as sent, of each request. */
   readonly asks: readonly (readonly [host: string, bodyBytes: number])[];
-  readonly isWebSocket?: true;
+  /** What the last one asks for. */
+  readonly upgrade?: "websocket" | "h2c";
 }
 
 /** Lines with their ends, and the empty one behind them. */

@@ -8,7 +8,7 @@ import { walk } from "../../../../support/http/walk.ts";
 const read = (text: string) => walk([Buffer.from(text, "latin1")]);
 
 describe("honest requests", () => {
-  for (const { client, text, asks, isWebSocket = false } of honest) {
+  for (const { client, text, asks, upgrade = "none" } of honest) {
     it(client, () => {
       const { requests, refusal, waiting } = read(text);
       assert.deepEqual([refusal, waiting], [undefined, 0]);
@@ -16,12 +16,12 @@ describe("honest requests", () => {
         requests.map(({ host, bodyBytes }) => [host, bodyBytes]),
         asks,
       );
-      assert.equal(requests.at(-1)?.isWebSocket, isWebSocket);
+      assert.equal(requests.at(-1)?.upgrade, upgrade);
     });
   }
 
   it("all of them in one connection, as each is ended to the byte", () => {
-    const kept = honest.filter(({ isWebSocket }) => isWebSocket === undefined);
+    const kept = honest.filter(({ upgrade }) => upgrade !== "websocket");
     const { requests, refusal } = read(kept.map(({ text }) => text).join(""));
     assert.equal(refusal, undefined);
     assert.deepEqual(
