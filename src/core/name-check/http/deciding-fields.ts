@@ -27,12 +27,12 @@ const upgrades: ReadonlyMap<string, Upgrade> = new Map([
 /** Fields that a server nearer to the site would miss, if one on the way took them out as Connection says. */
 const endToEnd = ["host", "content-length", "transfer-encoding", "expect"];
 
-/** Whether it decides, to somebody: what passes names on as CGI does makes one of `Content_Length` and `Content-Length`. */
+/** Whether a field of this name decides. What passes names on as CGI does takes `Content_Length` for `Content-Length`. */
 export function isDeciding(name: string): boolean {
   return deciding.has(name.replaceAll("_", "-"));
 }
 
-/** Filled line by line. */
+/** What the fields of one head say, filled line by line. */
 export class DecidingFields {
   host: string | undefined;
   /** Bytes, from 0 to 2^53 - 1. */
