@@ -3,9 +3,9 @@
 
 import { isIP } from "node:net";
 import { canonicalDomain } from "../policy/entry/domain.ts";
-import type { Refusal } from "./refusals.ts";
+import type { NameRefusal, Refused } from "./refusals.ts";
 
-export type AskedName = { readonly name: string } | { readonly refusal: Refusal };
+export type AskedName = { readonly name: string } | Refused<NameRefusal>;
 
 /** More than a domain name can have: what is longer is not even looked at. */
 const longestHostName = 255;
@@ -15,7 +15,7 @@ const leastLabels = 2;
 const endsAsAddress = /(^|\.)([0-9]+|0x[0-9a-f]*)$/;
 
 /**
- * The name of the bytes of a host_name (RFC 6066 section 3), in lower case. Refused: the empty one, addresses, every
+ * The name of the bytes of a host_name (RFC 6066 section 3) or of a host (RFC 9110 section 7.2), in lower case. Refused: the empty one, addresses, every
  * byte but ASCII letters, digits, `-`, `_` and dots, a dot at the end, and what is no domain name of two labels at least.
  */
 export function canonicalAsked(bytes: Uint8Array): AskedName {
@@ -29,9 +29,9 @@ export function canonicalAsked(bytes: Uint8Array): AskedName {
   return "domain" in canonical ? { name: canonical.domain } : { refusal: "odd-name" };
 }
 
-/** The bytes with one character for each. */
-export function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+/** These bytes with one character for each. */
+export function textOf(bytes: Uint8Array, from = 0, to = bytes.length): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString("latin1");
 }
 
 /** Letters, digits, `-`, `_` and dots of ASCII alone. */

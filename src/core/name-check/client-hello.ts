@@ -3,8 +3,8 @@
 
 import { readWord } from "../dns/wire/words.ts";
 import { canonicalAsked, textOf } from "./asked-name.ts";
-import { type More, type Refused, readHelloMessage } from "./records.ts";
-import type { Refusal } from "./refusals.ts";
+import { type More, readHelloMessage } from "./records.ts";
+import type { Refusal, Refused } from "./refusals.ts";
 
 export interface Hello {
   /** In lower case, as entries are matched. */

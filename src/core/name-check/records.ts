@@ -3,7 +3,7 @@
 // that a stream has one answer, however it was cut on its way.
 
 import { readWord } from "../dns/wire/words.ts";
-import type { Refusal } from "./refusals.ts";
+import type { Refusal, Refused } from "./refusals.ts";
 
 /** Content types of records (RFC 8446 section 5.1). */
 export const contentTypes = { changeCipherSpec: 20, alert: 21, handshake: 22, applicationData: 23 } as const;
@@ -26,9 +26,6 @@ export const longestHello = MESSAGE_HEADER + longestMessage + recordsAtMost * RE
 
 /** Bytes of the stream are missing. */
 export type More = "more";
-export interface Refused {
-  readonly refusal: Refusal;
-}
 
 /** A ClientHello without the header of the message, and where its last record ends. */
 export interface HelloMessage {

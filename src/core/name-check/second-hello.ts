@@ -4,7 +4,8 @@
 
 import { readWord } from "../dns/wire/words.ts";
 import { type Hello, type HelloReading, readHelloAt } from "./client-hello.ts";
-import { contentTypes, type More, RECORD_HEADER, type Refused } from "./records.ts";
+import { contentTypes, type More, RECORD_HEADER } from "./records.ts";
+import type { Refused } from "./refusals.ts";
 
 /** Of an encrypted record (RFC 8446 section 5.2). */
 const longestCiphertext = 16_384 + 256;

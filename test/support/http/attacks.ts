@@ -1,6 +1,6 @@
 // Requests that two servers may read differently, or that leave HTTP/1, by what they are refused for.
 
-import type { HttpRefusal } from "../../../src/core/name-check/http/refusals.ts";
+import type { HttpRefusal } from "../../../src/core/name-check/refusals.ts";
 import { connection } from "./attacks/connection.ts";
 import { fields } from "./attacks/fields.ts";
 import { start } from "./attacks/first-lines.ts";

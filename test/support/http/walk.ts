@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { BodyReader } from "../../../src/core/name-check/http/body.ts";
 import { type Head, readHead } from "../../../src/core/name-check/http/head.ts";
-import type { HttpRefusal } from "../../../src/core/name-check/http/refusals.ts";
+import type { HttpRefusal } from "../../../src/core/name-check/refusals.ts";
 
 export interface WalkedRequest extends Head {
   readonly headBytes: number;

@@ -40,8 +40,3 @@ export function skip(bytes: Uint8Array, from: number, to: number, wanted: number
   while (at < to && ((classOf[bytes[at] ?? 0] ?? 0) & wanted) !== 0) at++;
   return at;
 }
-
-/** One character a byte. */
-export function textOf(bytes: Uint8Array, from: number, to: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from).toString("latin1");
-}

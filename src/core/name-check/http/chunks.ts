@@ -1,8 +1,8 @@
 // A body in chunks (RFC 9112 section 7.1), passed over to the byte. Servers that differ about one byte of it differ
 // about where the next request begins, so nothing is taken that is not written in the one plain way.
 
+import type { HttpRefusal, Refused } from "../refusals.ts";
 import { bytesOf, classes, skip } from "./bytes.ts";
-import type { HttpRefusal, Refused } from "./refusals.ts";
 import { type BodyRead, TrailerReader } from "./trailers.ts";
 
 /** Leading noughts included. A reader with 32 bits for it would lose the rest of a longer one. */
@@ -17,7 +17,7 @@ type Part = "size" | "extension" | "size-lf" | "data" | "data-cr" | "data-lf" | 
 /** Takes the bytes of a body as they come. */
 export class ChunkReader {
   #part: Part = "size";
-  #refused: Refused | undefined;
+  #refused: Refused<HttpRefusal> | undefined;
   /** Digits of the size, or bytes of the extensions, so far. */
   #count = 0;
   /** The size as far as it is read, then bytes of the chunk that are still to come. */

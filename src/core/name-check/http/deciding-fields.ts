@@ -1,9 +1,10 @@
 // The fields that say where a request goes, how long it is, and what the connection is behind it.
 
-import { bytesOf, textOf } from "./bytes.ts";
+import { textOf } from "../asked-name.ts";
+import type { HttpRefusal, Refused } from "../refusals.ts";
+import { bytesOf } from "./bytes.ts";
 import { hostNamed } from "./host.ts";
 import type { FieldLine } from "./line.ts";
-import type { HttpRefusal, Refused } from "./refusals.ts";
 
 /** Their names, with what a second one is refused for; undefined for a list that may go on in another field. */
 const deciding: ReadonlyMap<string, HttpRefusal | undefined> = new Map([
@@ -78,7 +79,7 @@ export class DecidingFields {
    * What the connection is to become. It is refused when that is asked for otherwise than RFC 6455 section 4.1 and RFC 7540
    * section 3.2 say; a body is refused with it, as servers differ in which protocol that is in.
    */
-  upgradeOf(isPlain: boolean, isGet: boolean): Upgrade | "none" | Refused {
+  upgradeOf(isPlain: boolean, isGet: boolean): Upgrade | "none" | Refused<HttpRefusal> {
     if (this.#protocol === undefined) return "none";
     const isWhole =
       this.#protocol === "h2c" ||

@@ -1,10 +1,10 @@
 // The head of a request of HTTP/1 (RFC 9112), which names the site that a server is to serve. Each request of a
 // connection has one, so each is read.
 
+import type { HttpRefusal, Refused } from "../refusals.ts";
 import type { BodyLength } from "./body.ts";
 import { DecidingFields, type Upgrade } from "./deciding-fields.ts";
 import { fieldLineAt } from "./line.ts";
-import type { Refused } from "./refusals.ts";
 import { type StartLine, startLineAt } from "./start-line.ts";
 
 export interface Head {
@@ -31,7 +31,7 @@ const fieldsAtMost = 100;
  */
 export function readHead(
   bytes: Uint8Array,
-): "more" | { readonly head: Head; readonly length: number } | Refused {
+): "more" | { readonly head: Head; readonly length: number } | Refused<HttpRefusal> {
   const to = Math.min(bytes.length, headBytesAtMost);
   const start = startLineAt(bytes, to);
   const read = start === "more" || "refusal" in start ? start : fieldsBehind(start, bytes, to);
@@ -56,7 +56,7 @@ function fieldsBehind(start: StartLine, bytes: Uint8Array, to: number): ReturnTy
 }
 
 /** What the fields say together. */
-function headOf(start: StartLine, fields: DecidingFields): Head | Refused {
+function headOf(start: StartLine, fields: DecidingFields): Head | Refused<HttpRefusal> {
   const { method, version } = start;
   const { host, contentLength = 0, isChunked } = fields;
   if (host === undefined) return { refusal: "no-host" };

@@ -1,8 +1,9 @@
 // Lines of a head and of trailers. Each is judged when it is whole, in their order, so that a reader says the same of
 // bytes that come in pieces as of bytes that come at once.
 
-import { bytesOf, classes, skip, textOf } from "./bytes.ts";
-import type { Refused } from "./refusals.ts";
+import { textOf } from "../asked-name.ts";
+import type { HttpRefusal, Refused } from "../refusals.ts";
+import { bytesOf, classes, skip } from "./bytes.ts";
 
 /** How many bytes the end of a line has. */
 export const lineEndBytes = 2;
@@ -11,7 +12,11 @@ export const lineEndBytes = 2;
  * The offset of the CR that ends the line, whose LF is there as well; "more" while that is beyond `to`. Servers differ in
  * what a CR or an LF alone ends (RFC 9112 section 2.2 lets them), so neither may occur.
  */
-export function lineEndFrom(bytes: Uint8Array, from: number, to: number): number | "more" | Refused {
+export function lineEndFrom(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+): number | "more" | Refused<HttpRefusal> {
   const end = skip(bytes, from, to, classes.value);
   if (end === to) return "more";
   if (bytes[end] === bytesOf.lf) return { refusal: "line-end" };
@@ -31,7 +36,11 @@ export interface FieldLine {
 }
 
 /** The line at `from`: a field, or the empty line behind the last one. */
-export function fieldLineAt(bytes: Uint8Array, from: number, to: number): FieldLine | "more" | Refused {
+export function fieldLineAt(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+): FieldLine | "more" | Refused<HttpRefusal> {
   const end = lineEndFrom(bytes, from, to);
   if (typeof end !== "number") return end;
   const next = end + lineEndBytes;

@@ -1,9 +1,10 @@
 // The first line of a request (RFC 9112 section 3): METHOD SP TARGET SP HTTP/1.x.
 
-import { bytesOf, classes, skip, textOf } from "./bytes.ts";
+import { textOf } from "../asked-name.ts";
+import type { HttpRefusal, Refused } from "../refusals.ts";
+import { bytesOf, classes, skip } from "./bytes.ts";
 import { hostNamed } from "./host.ts";
 import { lineEndBytes, lineEndFrom } from "./line.ts";
-import type { Refused } from "./refusals.ts";
 
 export interface StartLine {
   /** As sent: methods are told apart by case. */
@@ -19,7 +20,7 @@ export interface StartLine {
 const methodBytesAtMost = 32;
 
 /** What else is there than HTTP is told by its first bytes: no end of a line is waited for. */
-export function startLineAt(bytes: Uint8Array, to: number): StartLine | "more" | Refused {
+export function startLineAt(bytes: Uint8Array, to: number): StartLine | "more" | Refused<HttpRefusal> {
   const methodEnd = skip(bytes, 0, Math.min(to, methodBytesAtMost), classes.token);
   if (methodEnd === to) return "more";
   if (methodEnd === 0 || bytes[methodEnd] !== bytesOf.space) return { refusal: "not-http" };
@@ -49,7 +50,7 @@ function targetIn(
   from: number,
   to: number,
   method: string,
-): { readonly host: string | undefined } | Refused {
+): { readonly host: string | undefined } | Refused<HttpRefusal> {
   if (bytes[from] === bytesOf.slash) return { host: undefined };
   if (bytes[from] === bytesOf.asterisk && to - from === 1 && method === "OPTIONS") return { host: undefined };
   const hostFrom = from + scheme.length;

@@ -1,11 +1,11 @@
 // The fields behind the last chunk of a body, up to the empty line.
 
+import type { HttpRefusal, Refused } from "../refusals.ts";
 import { isDeciding } from "./deciding-fields.ts";
 import { fieldLineAt } from "./line.ts";
-import type { Refused } from "./refusals.ts";
 
 /** "more" while the body goes on; else how many of the last bytes are not its own. */
-export type BodyRead = "more" | { readonly rest: number } | Refused;
+export type BodyRead = "more" | { readonly rest: number } | Refused<HttpRefusal>;
 
 /** With the empty line behind them. */
 const trailerBytesAtMost = 4096;

@@ -1,6 +1,6 @@
 // Attacks in what a request makes of its connection, and by its size.
 
-import type { HttpRefusal } from "../../../../src/core/name-check/http/refusals.ts";
+import type { HttpRefusal } from "../../../../src/core/name-check/refusals.ts";
 import { type Attacks, chunks, get, key, offer, post } from "./make.ts";
 
 export const connection = {

@@ -1,6 +1,6 @@
 // Attacks in names of fields and in hosts.
 
-import type { HttpRefusal } from "../../../../src/core/name-check/http/refusals.ts";
+import type { HttpRefusal } from "../../../../src/core/name-check/refusals.ts";
 import { type Attacks, chunks, from, get, host, post } from "./make.ts";
 
 export const fields = {
@@ -49,24 +49,34 @@ export const fields = {
     "an empty port": from("www.example.org:"),
     "a long port": from("www.example.org:000080"),
     "two ports": from("www.example.org:80:80"),
-    "a dot behind": from("www.example.org."),
-    "a dot in front": from(".example.org"),
-    "two dots": from("www..example.org"),
-    "one label": from("localhost"),
     "a blank behind": from("www.example.org "),
     "a tab in front": from("\twww.example.org"),
     "two blanks in front": from(" www.example.org"),
     "letters beyond ASCII": from("b\xfccher.example.org"),
     percent: from("www%2eexample.org"),
-    "a hyphen in front": from("-www.example.org"),
-    "a long label": from(`${"a".repeat(64)}.example.org`),
-    "a long name": from(`${"a23456789.".repeat(25)}example`),
     "in the target": get("http://www.example.org\\@evil.example/"),
     "a fragment in the target": get("http://www.example.org#/"),
     "user information in the target": get("http://www.example.org@evil.example/"),
     "none in the target": get("http:///www.example.org/"),
   },
-  "host-address": {
+  "odd-name": {
+    "a dot in front": from(".example.org"),
+    "two dots": from("www..example.org"),
+    "a hyphen in front": from("-www.example.org"),
+    "a long label": from(`${"a".repeat(64)}.example.org`),
+    "a long name": from(`${"a23456789.".repeat(25)}example`),
+  },
+  "dot-at-end": {
+    "a dot behind": from("www.example.org."),
+    "a dot behind, and a port": from("www.example.org.:80"),
+    "in the target": get("http://www.example.org./"),
+  },
+  "single-label": {
+    "one label": from("localhost"),
+    "one label and a port": from("localhost:8080"),
+    "in the target": get("http://localhost/"),
+  },
+  "address-as-name": {
     IPv4: from("192.0.2.1"),
     "IPv4 and a port": from("192.0.2.1:80"),
     IPv6: from("[2001:db8::1]"),

@@ -1,6 +1,6 @@
 // Attacks in the first line of a request, and in any line.
 
-import type { HttpRefusal } from "../../../../src/core/name-check/http/refusals.ts";
+import type { HttpRefusal } from "../../../../src/core/name-check/refusals.ts";
 import { type Attacks, chunks, evil, from, get, host, post } from "./make.ts";
 
 export const start = {

@@ -1,6 +1,6 @@
 // Attacks in what says how long a body is.
 
-import type { HttpRefusal } from "../../../../src/core/name-check/http/refusals.ts";
+import type { HttpRefusal } from "../../../../src/core/name-check/refusals.ts";
 import { type Attacks, chunks, evil, host, named, post } from "./make.ts";
 
 const lengths = "|+5|-5|-0|0x5|5.0|5e0|5,5|5, 5|5 5|05|00|\t5|5 | 5|5\t|five".split("|");
