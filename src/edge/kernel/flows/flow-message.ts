@@ -1,7 +1,13 @@
 // The messages of the kernel's connection tracking.
 // @see include/uapi/linux/netfilter/nfnetlink_conntrack.h, net/netfilter/nf_conntrack_netlink.c
 
-import { addressBytes, addressFromBytes, type Family, type IpAddress } from "../../../core/model/address.ts";
+import {
+  addressBytes,
+  addressFromBytes,
+  type Family,
+  familyOf,
+  type IpAddress,
+} from "../../../core/model/address.ts";
 import { AF_INET, AF_INET6 } from "../libc.ts";
 import {
   eachAttribute,
@@ -70,6 +76,17 @@ export function writeIdentity(writer: NetlinkWriter, { original, zone }: FlowIde
   if (zone !== undefined) writer.value(attributes.zone, zone);
 }
 
+/** Names a flow by one of its directions, as it is in no zone. */
+export function writeTuple(writer: NetlinkWriter, named: FlowTuple): void {
+  const [source, destination] =
+    familyOf(named.source) === 4 ? [ip.source4, ip.destination4] : [ip.source6, ip.destination6];
+  writer.nest(attributes.original).nest(tuple.ip);
+  writer.value(source, addressBytes(named.source)).value(destination, addressBytes(named.destination)).end();
+  writer.nest(tuple.protocol).u8(protocol.number, named.ipProtocol);
+  writer.u16be(protocol.sourcePort, named.sourcePort).u16be(protocol.destinationPort, named.destinationPort);
+  writer.end().end();
+}
+
 export function writeMark(writer: NetlinkWriter, { value, mask = ALL_BITS }: FlowMark): void {
   writer.u32be(attributes.mark, value).u32be(attributes.markMask, mask);
 }
@@ -107,6 +124,15 @@ export function readFlow({ view, start, end }: NetlinkMessage, family: Family): 
     mark: found.get(attributes.mark)?.getUint32(0) ?? 0,
     identity: { original: bytesOf(original), zone: bytesOf(found.get(attributes.zone)) },
   };
+}
+
+/** The mark of the flow in a message, without all else of it. */
+export function readFlowMark({ view, start, end }: NetlinkMessage): number {
+  let mark = 0;
+  eachAttribute(view, start + NETFILTER_HEADER, end, (type, from) => {
+    if (type === attributes.mark) mark = view.getUint32(from);
+  });
+  return mark;
 }
 
 function tupleIn(nest: DataView): FlowTuple | undefined {
