@@ -6,6 +6,8 @@ export interface QueuedPacket {
   readonly mark: number;
   /** As much of it as was wanted, from the IP header on. */
   readonly payload: Uint8Array;
+  /** The packet is longer than that. */
+  readonly isCut: boolean;
 }
 
 /** A queue on its way from who has read it to who goes on with it. */
