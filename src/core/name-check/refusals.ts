@@ -58,15 +58,16 @@ const ofHttp = {
 /** Of the connection that carries it. */
 const ofFlows = {
   neither: `it begins neither as TLS nor as HTTP/1; ${unchecked}`,
+  "server-first": `its server spoke first, which neither TLS nor HTTP/1 does; ${unchecked}`,
   "other-bytes": `it sent other bytes in place of those that were read; ${unchecked}`,
-  "many-segments": `what it asks for came in more than 64 packets; ${unchecked}`,
+  "many-segments": `what it asks for came in more small packets than clients make of it; ${unchecked}`,
   late: `it did not say within 10 seconds which name it wants; ${unchecked}`,
   unanswered: `the server has not acknowledged within 60 seconds what it asked; ${again}`,
   switched: `the server took its offer to speak HTTP/2 without TLS, whose requests are not read; ${unchecked}`,
   "odd-answer": `the server answered its offer to change the protocol otherwise than HTTP/1 does; ${unchecked}`,
   "not-switched": `it went on where the server had not taken its offer of WebSocket; ${again}`,
   crowded: `its container had more connections whose names were to be read than fit; ${again}`,
-  unknown: `its beginning was not seen, as before the daemon started; ${again}`,
+  unknown: `its beginning was not seen, or was long ago; ${again}`,
 } as const;
 
 const sentences = { ...ofNames, ...ofTls, ...ofHttp, ...ofFlows } as const;
