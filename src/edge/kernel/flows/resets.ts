@@ -3,6 +3,7 @@
 // @see RFC 9293 sections 3.1 and 3.5.2, RFC 5961 section 3.2, raw(7), net/ipv6/raw.c
 
 import { addressBytes, type Family, type IpAddress } from "../../../core/model/address.ts";
+import { tcpFlags } from "../../../core/name-check/segment.ts";
 import * as libc from "../libc.ts";
 import { MessageVector } from "../message-vector.ts";
 import { socketAddress } from "../socket-address.ts";
@@ -10,8 +11,6 @@ import { socketAddress } from "../socket-address.ts";
 /** The header comes from us, and nothing that comes in goes to the socket. */
 const IPPROTO_RAW = 255;
 const IPPROTO_TCP = 6;
-/** In the flags of a TCP header. */
-const RST = 0x04;
 const HEADER_BYTES = { 4: 20, 6: 40 } as const;
 const TCP_BYTES = 20;
 const HOPS = 64;
@@ -92,7 +91,7 @@ export function resetPacket(reset: Reset): Uint8Array {
   view.setUint16(start + 2, reset.destinationPort);
   view.setUint32(start + 4, reset.seq);
   view.setUint32(start + 8, reset.ack);
-  packet.set([(TCP_BYTES / 4) << 4, reset.flags | RST], start + 12);
+  packet.set([(TCP_BYTES / 4) << 4, reset.flags | tcpFlags.rst], start + 12);
   view.setUint16(start + 16, checksum(view, packet.length - TCP_BYTES - source.length * 2));
   return packet;
 }
