@@ -155,6 +155,9 @@ export const checksumsTable = { family: "inet", name: "dockerwall-checksums" } a
 /** What the names of bridges begin with that are held until they are classified: so Docker calls its own. */
 export const heldPrefix = "br-";
 
+/** All of them, as rules name them. */
+export const heldBridges = `${heldPrefix}+`;
+
 /**
  * Bits of the connection mark that are ours, the stamp of an admitted flow, of one that only audit mode let pass, of a
  * denied one whose sender gets an error, and of one that began where nobody judges it.

@@ -3,7 +3,7 @@
 // tests of both read it.
 
 import { connectionMark, packetMarkMask } from "../names.ts";
-import { inBoth, kind } from "./match-kind.ts";
+import { type HeadFlag, inBoth, kind } from "./match-kind.ts";
 import {
   check,
   type Dimensions,
@@ -31,19 +31,13 @@ export const matchKinds = {
   "in-interface": kind<{ readonly name: string; readonly not?: true }>({
     module: undefined,
     samples: inBoth({ name: "br-+" }, { name: "lo", not: true }),
-    head: (match) => {
-      check(/^[\w.-]{1,15}\+?$/.test(match.name), `interface ${match.name}`);
-      return ["-i", `${not(match)}-i ${match.name}`];
-    },
+    head: interfaceHead("-i"),
   }),
   /** A name that ends in + stands for all that begin so. */
   "out-interface": kind<{ readonly name: string; readonly not?: true }>({
     module: undefined,
     samples: inBoth({ name: "br-+", not: true }),
-    head: (match) => {
-      check(/^[\w.-]{1,15}\+?$/.test(match.name), `interface ${match.name}`);
-      return ["-o", `${not(match)}-o ${match.name}`];
-    },
+    head: interfaceHead("-o"),
   }),
   protocol: kind<{ readonly protocol: "tcp" | "udp" | "icmp" | "ipv6-icmp" }>({
     module: undefined,
@@ -223,6 +217,14 @@ function hashlimitText(limit: Hashlimit): string {
   check(/^[\w-]+$/.test(name), `limit ${name}`);
   for (const figure of [perSecond, burst, buckets, sources, expireMs]) whole(figure, 1, 0x7fff_ffff);
   return `-m hashlimit --hashlimit-${side} ${perSecond}/sec --hashlimit-burst ${burst} --hashlimit-mode srcip --hashlimit-name ${name} --hashlimit-htable-size ${buckets} --hashlimit-htable-max ${sources} --hashlimit-htable-expire ${expireMs}`;
+}
+
+/** By a name, or by what names begin with. */
+function interfaceHead(flag: "-i" | "-o") {
+  return (match: { readonly name: string; readonly not?: true }): readonly [HeadFlag, string] => {
+    check(/^[\w.-]{1,15}\+?$/.test(match.name), `interface ${match.name}`);
+    return [flag, `${not(match)}${flag} ${match.name}`];
+  };
 }
 
 function not({ not: negated }: { readonly not?: true }): string {

@@ -1,6 +1,6 @@
 // Rules about the bridge that a packet comes from; they are used in more than one chain.
 
-import { heldPrefix, setNames } from "../names.ts";
+import { heldBridges, setNames } from "../names.ts";
 import { fromInterface, inSet, inState, type Match, notInSet } from "../rules/match.ts";
 import { type Rule, rule } from "../rules/table.ts";
 import { drop, noTrack, returnIt } from "../rules/target.ts";
@@ -8,7 +8,7 @@ import { answersOne, begunHere } from "./elsewhere.ts";
 import type { RulesetInput } from "./options.ts";
 
 /** From a bridge that is called as Docker calls its own. */
-export const fromHeldBridge = fromInterface(`${heldPrefix}+`);
+export const fromHeldBridge = fromInterface(heldBridges);
 
 /** Strangers on guarded bridges. */
 export function strangerRules({ sets }: RulesetInput): Rule[] {

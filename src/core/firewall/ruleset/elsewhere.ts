@@ -4,7 +4,7 @@
 // answers in it answers nobody, and an error about it tells of nothing. It is stamped, and not dropped: the ranges of the
 // host's other bridges may overlap with those of networks.
 
-import { chainNames as chain, connectionMark, heldPrefix, setNames } from "../names.ts";
+import { chainNames as chain, connectionMark, heldBridges, setNames } from "../names.ts";
 import { fromInterface, inSet, inState, isAnswer, type Match, notInSet } from "../rules/match.ts";
 import { type Rule, rule } from "../rules/table.ts";
 import { drop, goTo, type Target } from "../rules/target.ts";
@@ -77,7 +77,7 @@ export function flowsPastNeighbours({ sets }: RulesetInput): Rule[] {
 }
 
 /** Docker's own bridges: those of networks that are not named otherwise, and the default one. */
-const dockers = [`${heldPrefix}+`, "docker0"].map(fromInterface);
+const dockers = [heldBridges, "docker0"].map(fromInterface);
 
 /**
  * For raw. The host would answer a guarded container that has sent it nothing: by a flow of its own, where the answer
@@ -116,7 +116,7 @@ export const hostsAfterAll: Rule = rule(
 export function onOtherLinks({ family, hold }: RulesetInput): Rule[] {
   if (family === 4) return [];
   const begun: readonly Match[] = [inState("NEW"), { kind: "destination", prefix: "fe80::/10" }];
-  const isNotDockers: Match = { kind: "out-interface", name: `${heldPrefix}+`, not: true };
+  const isNotDockers: Match = { kind: "out-interface", name: heldBridges, not: true };
   const links: readonly (readonly Match[])[] = hold
     ? [[isNotDockers, notInSet(setNames.link6, "dst,dst")], [inSet(setNames.open6, "dst,dst")]]
     : [[notInSet(setNames.link6, "dst,dst")]];
